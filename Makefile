@@ -1,0 +1,71 @@
+# `make help` lists what there is to make.
+.DEFAULT_GOAL := help
+.PHONY: help run test test-oldest check format generate lock dist clean
+
+PYTHON ?= python3
+BIN := .venv/bin
+SETUP := pyproject.toml client/pyproject.toml
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: enrollment.db ## serve a sample database on 127.0.0.1:50051
+	@cat examples/calls.txt
+	@exec $(BIN)/enrollment-server serve --database-url sqlite:///enrollment.db --migrate
+
+# Loaded once, under another name until it is whole; after that the data is yours.
+enrollment.db: | $(BIN)/installed
+	@rm -f $@.new*
+	$(BIN)/enrollment-server migrate --database-url sqlite:///$@.new
+	$(BIN)/enrollment-server load --database-url sqlite:///$@.new \
+	  --students examples/students.csv --courses examples/courses.csv \
+	  --enrollments examples/enrollments.csv
+	@mv $@.new $@
+
+test: $(BIN)/installed ## run every test, on SQLite and on PostgreSQL
+	$(BIN)/pytest
+
+test-oldest: .venv-oldest/bin/installed ## the same on the oldest versions allowed
+	.venv-oldest/bin/pytest
+
+check: $(BIN)/installed ## format, lint, types, contract, generated code, import rules
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/python scripts/contract.py check
+	$(BIN)/lint-imports
+
+format: $(BIN)/installed ## rewrite the code in the project's format
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+	$(BIN)/buf format --write protos
+
+generate: $(BIN)/installed ## regenerate code from the contract
+	$(BIN)/python scripts/contract.py generate
+
+LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+  --no-header --no-emit-package enrollment-client
+lock: $(BIN)/installed ## write the newest allowed versions, and the oldest, to requirements/
+	$(BIN)/$(LOCK) --upgrade pyproject.toml --group dev -o requirements/dev.txt
+	$(BIN)/$(LOCK) --resolution lowest-direct pyproject.toml --group test -o requirements/oldest.txt
+
+dist: $(BIN)/installed ## build both wheels into dist/
+	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist ./client .
+
+clean: ## remove what the targets made, except enrollment.db
+	rm -rf .venv .venv-oldest build client/build dist .mypy_cache .pytest_cache .ruff_cache
+
+$(BIN)/installed: requirements/dev.txt $(SETUP)
+	@$(call install,.venv,$<)
+
+.venv-oldest/bin/installed: requirements/oldest.txt $(SETUP)
+	@$(call install,.venv-oldest,$<)
+
+# The versions and hashes are the lock's; our own two distributions are linked, not copied.
+define install
+	echo "installing into $(1), from $(2)"
+	$(PYTHON) -m venv $(1)
+	$(1)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(2)
+	$(1)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e client -e .
+	touch $(1)/bin/installed
+endef

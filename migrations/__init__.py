@@ -1,0 +1,1 @@
+"""Alembic revisions, from before this service to the schema that it needs."""

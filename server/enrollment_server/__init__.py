@@ -1,0 +1,1 @@
+"""The enrolment service: which courses a student takes, over gRPC on SQL."""

@@ -1,0 +1,1 @@
+"""SQLAlchemy: engines, mapped classes, the schema, and the few statements."""

@@ -1,0 +1,107 @@
+"""What differs between the databases, as capabilities; no other module asks for a name.
+
+A URL is one of `sqlite:///FILE` or `postgresql+psycopg://USER:PASSWORD@HOST/DATABASE`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy
+from sqlalchemy import URL, Connection, Engine, Table, event
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import ArgumentError
+
+from enrollment_server.db.rowset import ArrayRowset, JsonRowset, Rowset
+
+CONNECT_TIMEOUT = 5  # seconds
+BUSY_TIMEOUT = 2  # seconds that SQLite waits for another writer before it gives up
+
+
+class BadDatabaseUrl(ValueError):
+    """The URL is not one that this service can use; the message says why."""
+
+
+@dataclass(frozen=True)
+class Backend:
+    """What a database can do, and how it is set up."""
+
+    rowset: Callable[..., Rowset]
+    insert: Callable[[Table], Any]  # an INSERT that knows ON CONFLICT
+    lateral: bool  # whether a subquery in FROM can see the tables before it
+    connect_args: dict[str, Any]
+    prepare: Callable[[Engine], None]
+
+
+def _prepare_sqlite(engine: Engine) -> None:
+    @event.listens_for(engine, "connect")
+    def set_pragmas(connection: Any, _record: object) -> None:
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA journal_mode = WAL")  # readers and one writer side by side
+        cursor.execute("PRAGMA synchronous = FULL")  # a commit survives a power cut
+        cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def begin_immediate(connection: Connection) -> None:
+        # The driver would begin at the first write and as a reader, and a reader that
+        # turns writer can fail whatever it waits.
+        if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+_BACKENDS = {
+    "sqlite": Backend(
+        rowset=JsonRowset,
+        insert=sqlite.insert,
+        lateral=False,
+        connect_args={"timeout": BUSY_TIMEOUT},
+        prepare=_prepare_sqlite,
+    ),
+    "postgresql": Backend(
+        rowset=ArrayRowset,
+        insert=postgresql.insert,
+        lateral=True,
+        connect_args={"connect_timeout": CONNECT_TIMEOUT},
+        prepare=lambda _engine: None,
+    ),
+}
+
+
+def backend_of(engine: Engine) -> Backend:
+    """The backend of an engine that `create_engine` made."""
+    return _BACKENDS[engine.dialect.name]
+
+
+def parse_url(text: str) -> URL:
+    """The URL, naming its driver. Raises BadDatabaseUrl."""
+    try:
+        url = sqlalchemy.make_url(text)
+    except (ArgumentError, ValueError):
+        raise BadDatabaseUrl(
+            "not a database URL; write sqlite:///FILE or "
+            "postgresql+psycopg://USER:PASSWORD@HOST/DATABASE"
+        ) from None
+    if url.drivername in ("postgres", "postgresql"):  # as libpq spells it
+        url = url.set(drivername="postgresql+psycopg")
+    if url.drivername not in ("sqlite", "sqlite+pysqlite", "postgresql+psycopg"):
+        raise BadDatabaseUrl(f"{url.drivername} is not supported; use sqlite or postgresql+psycopg")
+    if url.get_backend_name() == "sqlite" and url.database in (None, "", ":memory:"):
+        raise BadDatabaseUrl("SQLite needs a file: what is in memory dies with the server")
+    return url
+
+
+def create_engine(url: URL, *, pool_size: int = 1) -> Engine:
+    """An engine with a pool of at most `pool_size` connections. Connects to nothing yet."""
+    backend = _BACKENDS[url.get_backend_name()]
+    engine = sqlalchemy.create_engine(
+        url,
+        connect_args=backend.connect_args,
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=CONNECT_TIMEOUT,
+        # A parameter is a person's id or name: it belongs in no log and no message.
+        hide_parameters=True,
+    )
+    backend.prepare(engine)
+    return engine

@@ -1,0 +1,146 @@
+"""Bulk writes: many rows in a few statements and one transaction."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any, NamedTuple, TypeAlias
+
+from sqlalchemy import Connection, Engine, Table, Text, bindparam, func, or_, select, true
+
+from enrollment_server.db.backends import Backend, backend_of
+from enrollment_server.db.database import Database
+from enrollment_server.db.models import UtcDateTime
+from enrollment_server.db.statements import courses, student_courses, students
+
+Cells: TypeAlias = tuple[str | None, ...]
+
+
+class Upserted(NamedTuple):
+    """How many rows were new, and how many were there but differed."""
+
+    inserted: int
+    updated: int
+
+
+class UnknownPair(NamedTuple):
+    """A pair, by its place among those given, that lacks its student or its course."""
+
+    place: int
+    student_unknown: bool
+    course_unknown: bool
+
+
+class Bulk:
+    """Writes many rows at once; each call is all or nothing. Raises as Database does."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._database = Database(engine)
+        self._backend = backend_of(engine)
+        self._students = _Upsert(self._backend, students)
+        self._courses = _Upsert(self._backend, courses)
+        self._pairs = _Pairs(self._backend)
+
+    def upsert_students(self, rows: Sequence[Cells]) -> Upserted:
+        """Insert or update students: id, name, email. The ids are distinct."""
+        return self._upsert(self._students, rows)
+
+    def upsert_courses(self, rows: Sequence[Cells]) -> Upserted:
+        """Insert or update courses: id, code, title. The ids are distinct."""
+        return self._upsert(self._courses, rows)
+
+    def unknown_pairs(self, pairs: Sequence[Cells]) -> list[UnknownPair]:
+        """Those of the pairs (student id, course id) that cannot be associated."""
+
+        def work() -> list[UnknownPair]:
+            with self._database.reading() as connection:
+                return self._pairs.unknown(connection, pairs)
+
+        return self._database.run(work)
+
+    def associate(self, pairs: Sequence[Cells]) -> tuple[int, list[UnknownPair]]:
+        """Associate all pairs that can be; returns how many were new, and the unknown."""
+
+        def work() -> tuple[int, list[UnknownPair]]:
+            with self._database.transaction() as connection:
+                unknown = self._pairs.unknown(connection, pairs)
+                left_out = {pair.place for pair in unknown}
+                known = [pair for place, pair in enumerate(pairs) if place not in left_out]
+                return self._pairs.insert(connection, known), unknown
+
+        return self._database.run(work)
+
+    def _upsert(self, upsert: "_Upsert", rows: Sequence[Cells]) -> Upserted:
+        def work() -> Upserted:
+            with self._database.transaction() as connection:
+                return upsert.run(connection, rows)
+
+        return self._database.run(work)
+
+
+class _Upsert:
+    """The statements that insert into a table, or update what differs, by primary key."""
+
+    def __init__(self, backend: Backend, table: Table) -> None:
+        self._rows = backend.rowset("rows", **{column.name: Text() for column in table.columns})
+        rows = self._rows.table
+        [key] = table.primary_key.columns
+        others = [column for column in table.columns if column is not key]
+        self._count = (
+            select(func.count()).select_from(table).where(key.in_(select(rows.c[key.name])))
+        )
+        insert = backend.insert(table).from_select(list(table.columns), select(rows).where(true()))
+        self._write = insert.on_conflict_do_update(
+            index_elements=[key],
+            set_={column.name: insert.excluded[column.name] for column in others},
+            where=or_(*(c.is_distinct_from(insert.excluded[c.name]) for c in others)),
+        ).execution_options(preserve_rowcount=True)
+
+    def run(self, connection: Connection, rows: Sequence[Cells]) -> Upserted:
+        parameters = self._rows.parameters(sorted(rows, key=lambda row: str(row[0])))
+        there_before = connection.execute(self._count, parameters).scalar_one()
+        written = connection.execute(self._write, parameters).rowcount
+        inserted = len(rows) - there_before
+        return Upserted(inserted, written - inserted)
+
+
+class _Pairs:
+    """The statements that check and insert pairs of a student and a course."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._rows = backend.rowset("rows", student_id=Text(), course_id=Text())
+        rows = self._rows.table
+        self._unknown = (
+            select(
+                rows.c.student_id, rows.c.course_id, students.c.id.is_(None), courses.c.id.is_(None)
+            )
+            .select_from(rows)
+            .outerjoin(students, students.c.id == rows.c.student_id)
+            .outerjoin(courses, courses.c.id == rows.c.course_id)
+            .where(or_(students.c.id.is_(None), courses.c.id.is_(None)))
+        )
+        key = [student_courses.c.student_id, student_courses.c.course_id]
+        values = select(rows, bindparam("create_time", type_=UtcDateTime)).where(true())
+        self._insert: Any = (
+            backend.insert(student_courses)
+            .from_select([*key, student_courses.c.create_time], values)
+            .on_conflict_do_nothing(index_elements=key)
+            .execution_options(preserve_rowcount=True)
+        )
+
+    def unknown(self, connection: Connection, pairs: Sequence[Cells]) -> list[UnknownPair]:
+        found = {
+            (student_id, course_id): (student_unknown, course_unknown)
+            for student_id, course_id, student_unknown, course_unknown in connection.execute(
+                self._unknown, self._rows.parameters(pairs)
+            )
+        }
+        return [
+            UnknownPair(place, *map(bool, found[pair]))
+            for place, pair in enumerate(pairs)
+            if pair in found
+        ]
+
+    def insert(self, connection: Connection, pairs: Sequence[Cells]) -> int:
+        """Insert those not there yet; returns how many they were."""
+        parameters = self._rows.parameters(sorted(set(pairs)))
+        parameters["create_time"] = datetime.now(UTC)
+        return connection.execute(self._insert, parameters).rowcount

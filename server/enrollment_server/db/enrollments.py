@@ -1,0 +1,215 @@
+"""Associations of students with courses, as the database has them.
+
+Every method answers many requests with the same few statements, in the order of the
+requests; one call is a batch of one. The answers are facts: what they mean for a caller
+is for the service to say.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import Enum, auto
+from typing import NamedTuple
+
+from sqlalchemy import Connection, Engine
+
+from enrollment_server.db.backends import backend_of
+from enrollment_server.db.database import Database
+from enrollment_server.db.statements import Statements
+from enrollment_server.domain import Association, Course, Page, StudentCourse
+
+
+class AssociateRequest(NamedTuple):
+    """To associate a student with courses, all or none; the ids are distinct."""
+
+    student_id: str
+    course_ids: tuple[str, ...]
+
+
+class PageRequest(NamedTuple):
+    """For at most `size` courses of a student with ids above `after`."""
+
+    student_id: str
+    after: str
+    size: int
+
+
+class RemoveRequest(NamedTuple):
+    """To remove one course from a student."""
+
+    student_id: str
+    course_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class AssociateResult:
+    """The associations asked for, or, if anything is unknown, what: then nothing was written."""
+
+    student_known: bool
+    unknown_course_ids: tuple[str, ...]
+    associations: tuple[Association, ...]
+
+
+class RemoveResult(Enum):
+    """What a removal found."""
+
+    REMOVED = auto()
+    NOT_ASSOCIATED = auto()
+    STUDENT_UNKNOWN = auto()
+
+
+_Pair = tuple[str, str]  # student id, course id
+
+
+class _Known(NamedTuple):
+    """What there is of a pair."""
+
+    student: bool
+    course: bool
+    create_time: datetime | None
+
+
+class Enrollments:
+    """The association table and what it refers to.
+
+    Methods raise DatabaseUnavailable and Conflict; then nothing was written, or, if the
+    connection broke in a commit, it is not known.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._database = Database(engine)
+        self._statements = Statements(backend_of(engine))
+
+    def list_pages(self, requests: Sequence[PageRequest]) -> list[Page | None]:
+        """A page for each request; None where the student is unknown."""
+        rows = [(number, r.student_id, r.after, r.size + 1) for number, r in enumerate(requests)]
+        executions = self._statements.page_parameters(rows)
+
+        def work() -> list[Page | None]:
+            found: dict[int, list[StudentCourse]] = {}
+            with self._database.reading() as connection:
+                for parameters in executions:
+                    result = connection.execute(self._statements.list_pages, parameters)
+                    for number, course_id, code, title, create_time in result:
+                        courses = found.setdefault(number, [])
+                        if course_id is not None:
+                            course = Course(course_id, code or "", title)
+                            courses.append(StudentCourse(course, create_time))
+            return [_page(found.get(number), r.size) for number, r in enumerate(requests)]
+
+        return self._database.run(work)
+
+    def associate(self, requests: Sequence[AssociateRequest]) -> list[AssociateResult]:
+        """Make the associations that are not there, of every request that is all known.
+
+        Of requests for the same new association, the first is told that it made it.
+        """
+        return self._database.run(lambda: self._associate(requests))
+
+    def _associate(self, requests: Sequence[AssociateRequest]) -> list[AssociateResult]:
+        asked = {pair for request in requests for pair in _pairs(request)}
+        with self._database.reading() as connection:
+            known = self._find(connection, asked)
+        # A request that lacks even one association has all of its pairs written, those
+        # that were there a moment ago too: its answer must hold at one moment.
+        to_write = {
+            pair
+            for request in requests
+            if all(known[pair].student and known[pair].course for pair in _pairs(request))
+            and any(known[pair].create_time is None for pair in _pairs(request))
+            for pair in _pairs(request)
+        }
+        created: set[_Pair] = set()
+        if to_write:
+            with self._database.transaction() as connection:
+                created, written = self._insert(connection, to_write)
+            known |= written
+        return [_associate_result(request, known, created) for request in requests]
+
+    def remove(self, requests: Sequence[RemoveRequest]) -> list[RemoveResult]:
+        """Remove the associations that are there.
+
+        Of requests for the same association, the first is told that it removed it.
+        """
+
+        def work() -> list[RemoveResult]:
+            with self._database.transaction() as connection:
+                return self._delete(connection, requests)
+
+        return self._database.run(work)
+
+    def _find(self, connection: Connection, pairs: set[_Pair]) -> dict[_Pair, _Known]:
+        parameters = self._statements.pairs.parameters(sorted(pairs))
+        found = connection.execute(self._statements.find_pairs, parameters)
+        return {
+            (student_id, course_id): _Known(student, course, create_time)
+            for student_id, course_id, student, course, create_time in found
+        }
+
+    def _insert(
+        self, connection: Connection, pairs: set[_Pair]
+    ) -> tuple[set[_Pair], dict[_Pair, _Known]]:
+        """The pairs that this made, and what there is now of all of them."""
+        now = datetime.now(UTC)
+        # In order, as everywhere: two transactions that wait for each other's rows in
+        # turn would be a deadlock.
+        parameters = self._statements.pairs.parameters(sorted(pairs))
+        result = connection.execute(
+            self._statements.insert_pairs, {**parameters, "create_time": now}
+        )
+        created = {(student_id, course_id) for student_id, course_id in result}
+        written = dict.fromkeys(created, _Known(student=True, course=True, create_time=now))
+        if created != pairs:
+            written |= self._find(connection, pairs - created)
+        return created, written
+
+    def _delete(
+        self, connection: Connection, requests: Sequence[RemoveRequest]
+    ) -> list[RemoveResult]:
+        parameters = self._statements.pairs.parameters(sorted(set(requests)))
+        result = connection.execute(self._statements.delete_pairs, parameters)
+        deleted: set[_Pair] = {(student_id, course_id) for student_id, course_id in result}
+        students = {r.student_id for r in requests if r not in deleted}
+        if students:
+            parameters = self._statements.students.parameters([(s,) for s in sorted(students)])
+            students = set(connection.scalars(self._statements.find_students, parameters))
+        students |= {student_id for student_id, _ in deleted}
+
+        results = []
+        for request in requests:
+            if request in deleted:
+                deleted.remove(request)
+                results.append(RemoveResult.REMOVED)
+            elif request.student_id in students:
+                results.append(RemoveResult.NOT_ASSOCIATED)
+            else:
+                results.append(RemoveResult.STUDENT_UNKNOWN)
+        return results
+
+
+def _pairs(request: AssociateRequest) -> list[_Pair]:
+    return [(request.student_id, course_id) for course_id in request.course_ids]
+
+
+def _page(courses: list[StudentCourse] | None, size: int) -> Page | None:
+    if courses is None:
+        return None
+    # SQL promises no order for what a join does with an ordered subquery.
+    courses.sort(key=lambda student_course: student_course.course.id)
+    return Page(courses=tuple(courses[:size]), more=len(courses) > size)
+
+
+def _associate_result(
+    request: AssociateRequest, known: dict[_Pair, _Known], created: set[_Pair]
+) -> AssociateResult:
+    student_known = all(known[pair].student for pair in _pairs(request))
+    unknown = tuple(pair[1] for pair in _pairs(request) if not known[pair].course)
+    if unknown or not student_known:
+        return AssociateResult(student_known, unknown, ())
+    associations = []
+    for pair in _pairs(request):
+        create_time = known[pair].create_time
+        assert create_time is not None, "written or seen, every pair has its time"  # noqa: S101
+        associations.append(Association(pair[1], pair in created, create_time))
+        created.discard(pair)  # the next request for it came second
+    return AssociateResult(student_known, (), tuple(associations))

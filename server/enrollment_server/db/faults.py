@@ -1,0 +1,54 @@
+"""What an exception from the database means.
+
+Decided by SQLSTATE on PostgreSQL and by SQLite's extended result code, never by text.
+"""
+
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+# serialization_failure, deadlock_detected
+_CONFLICTS = ("40001", "40P01", "SQLITE_BUSY", "SQLITE_LOCKED")
+_FOREIGN_KEY = ("23503", "SQLITE_CONSTRAINT_FOREIGNKEY")
+_UNAVAILABLE = (
+    "08",  # connection exceptions
+    "25006",  # read only: a primary that was demoted
+    "53",  # insufficient resources, too_many_connections among them
+    "57P",  # shut down, or starting up
+    "58",  # the system under it
+    "SQLITE_CANTOPEN",
+    "SQLITE_FULL",
+    "SQLITE_IOERR",
+    "SQLITE_READONLY",
+)
+
+
+def _code(error: DBAPIError) -> str | None:
+    return getattr(error.orig, "sqlstate", None) or getattr(error.orig, "sqlite_errorname", None)
+
+
+def _is_one_of(error: BaseException, prefixes: tuple[str, ...]) -> bool:
+    return isinstance(error, DBAPIError) and (_code(error) or "").startswith(prefixes)
+
+
+def is_conflict(error: BaseException) -> bool:
+    """Another transaction was in the way; the same transaction, run again, may pass."""
+    return _is_one_of(error, _CONFLICTS)
+
+
+def is_foreign_key_violation(error: BaseException) -> bool:
+    """A row that was to be referred to is not there."""
+    return _is_one_of(error, _FOREIGN_KEY)
+
+
+def is_lost_connection(error: BaseException) -> bool:
+    """The connection broke in use; the pool has dropped it and those made before it."""
+    return isinstance(error, DBAPIError) and error.connection_invalidated
+
+
+def is_unavailable(error: BaseException) -> bool:
+    """The database cannot be reached, cannot work, or no connection to it is free."""
+    if isinstance(error, PoolTimeoutError) or is_lost_connection(error):
+        return True
+    if isinstance(error, OperationalError | InterfaceError) and _code(error) is None:
+        return True  # the driver's own: it never got an answer
+    return _is_one_of(error, _UNAVAILABLE)

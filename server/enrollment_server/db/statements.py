@@ -1,0 +1,140 @@
+"""The few statements of the service, built once for a backend.
+
+Each works on a rowset, so its text does not depend on how many rows it is for, and each
+carries `student_id`, by which the tables may one day be sharded.
+"""
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+from sqlalchemy import (
+    FromClause,
+    Integer,
+    Select,
+    Table,
+    Text,
+    and_,
+    bindparam,
+    delete,
+    false,
+    select,
+    true,
+    tuple_,
+)
+from sqlalchemy.sql.dml import ReturningDelete, ReturningInsert
+
+from enrollment_server.db.backends import Backend
+from enrollment_server.db.models import Course, Student, StudentCourses, UtcDateTime
+
+students = cast(Table, Student.__table__)
+courses = cast(Table, Course.__table__)
+student_courses = cast(Table, StudentCourses.__table__)
+
+
+class Statements:
+    """Each statement, and the rowsets that their parameters are made with."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self.students = backend.rowset("asked", student_id=Text())
+        self.pairs = backend.rowset("asked", student_id=Text(), course_id=Text())
+        self.pages = backend.rowset(
+            "asked", number=Integer(), student_id=Text(), after=Text(), size=Integer()
+        )
+        self.find_students = self._find_students()
+        self.find_pairs = self._find_pairs()
+        self.insert_pairs = self._insert_pairs()
+        self.delete_pairs = self._delete_pairs()
+        self.list_pages = self._list_pages()
+
+    def _find_students(self) -> Select[Any]:
+        """The ids, of those asked for, of students that exist."""
+        asked = select(self.students.table.c.student_id)
+        return select(students.c.id).where(students.c.id.in_(asked))
+
+    def _find_pairs(self) -> Select[Any]:
+        """Each pair, whether its student and its course exist, and since when it does."""
+        asked = self.pairs.table.c
+        return (
+            select(
+                asked.student_id,
+                asked.course_id,
+                students.c.id.is_not(None),
+                courses.c.id.is_not(None),
+                student_courses.c.create_time,
+            )
+            .select_from(self.pairs.table)
+            .outerjoin(students, students.c.id == asked.student_id)
+            .outerjoin(courses, courses.c.id == asked.course_id)
+            .outerjoin(
+                student_courses,
+                and_(
+                    student_courses.c.student_id == asked.student_id,
+                    student_courses.c.course_id == asked.course_id,
+                ),
+            )
+        )
+
+    def _insert_pairs(self) -> ReturningInsert[Any]:
+        """Insert the pairs that are not there, at `create_time`; return those inserted."""
+        asked = self.pairs.table.c
+        key = [student_courses.c.student_id, student_courses.c.course_id]
+        rows = select(
+            asked.student_id, asked.course_id, bindparam("create_time", type_=UtcDateTime)
+        ).where(true())  # SQLite's grammar wants a WHERE between SELECT and ON CONFLICT
+        insert = self._backend.insert(student_courses)
+        return cast(
+            ReturningInsert[Any],
+            insert.from_select([*key, student_courses.c.create_time], rows)
+            # DO UPDATE that never updates, and not DO NOTHING: it locks the rows that are
+            # there, so that none of them can go before the others have come.
+            .on_conflict_do_update(
+                index_elements=key,
+                set_={"create_time": student_courses.c.create_time},
+                where=false(),
+            )
+            .returning(*key),
+        )
+
+    def _delete_pairs(self) -> ReturningDelete[Any]:
+        """Delete the pairs that are there; return them."""
+        asked = select(self.pairs.table.c.student_id, self.pairs.table.c.course_id)
+        key = [student_courses.c.student_id, student_courses.c.course_id]
+        return delete(student_courses).where(tuple_(*key).in_(asked)).returning(*key)
+
+    def _list_pages(self) -> Select[Any]:
+        """Of each page asked for whose student exists: its courses, or one row of nulls.
+
+        Where the backend has no lateral subqueries, it is for one page at a time.
+        """
+        known: FromClause
+        if self._backend.lateral:
+            asked = self.pages.table.c
+            number, student_id, after, size = (
+                asked.number,
+                asked.student_id,
+                asked.after,
+                asked.size,
+            )
+            known = self.pages.table.join(students, students.c.id == student_id)
+        else:
+            number, student_id, after, size = (
+                bindparam(name) for name in ("number", "student_id", "after", "size")
+            )
+            known = select(students.c.id).where(students.c.id == student_id).subquery("known")
+        page = (
+            select(courses, student_courses.c.create_time)
+            .join(courses, courses.c.id == student_courses.c.course_id)
+            .where(student_courses.c.student_id == student_id, student_courses.c.course_id > after)
+            .order_by(student_courses.c.course_id)
+            .limit(size)
+        )
+        pages = page.lateral("page") if self._backend.lateral else page.subquery("page")
+        return select(number, pages).select_from(known.outerjoin(pages, true()))
+
+    def page_parameters(self, rows: Sequence[tuple[int, str, str, int]]) -> list[dict[str, Any]]:
+        """The parameters of `list_pages`, one element for each time it has to be executed."""
+        if self._backend.lateral:
+            return [self.pages.parameters(rows)]
+        names = ("number", "student_id", "after", "size")
+        return [dict(zip(names, row, strict=True)) for row in rows]

@@ -1,0 +1,1 @@
+"""Bulk import of students, courses and enrolments from CSV files."""

@@ -1,0 +1,1 @@
+"""What operating the server takes: health, logging, shutdown."""

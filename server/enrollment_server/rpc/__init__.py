@@ -1,0 +1,1 @@
+"""gRPC and protobuf: decode, validate, call the service, encode."""

@@ -1,0 +1,100 @@
+"""The one place where an exception becomes a gRPC status.
+
+Every error is a `google.rpc.Status` in `grpc-status-details-bin`, with an ErrorInfo and,
+for a malformed request, a BadRequest (AIP-193).
+"""
+
+import functools
+import logging
+import uuid
+from collections.abc import Callable
+from typing import TypeVar
+
+import grpc
+from google.protobuf.message import Message
+from google.rpc.error_details_pb2 import BadRequest, ErrorInfo
+from google.rpc.status_pb2 import Status
+
+from enrollment_server import errors
+
+DOMAIN = "enrollment.v1"
+DETAILS_KEY = "grpc-status-details-bin"
+
+_CODES = {
+    errors.InvalidRequest: grpc.StatusCode.INVALID_ARGUMENT,
+    errors.PageTokenInvalid: grpc.StatusCode.INVALID_ARGUMENT,
+    errors.StudentNotFound: grpc.StatusCode.NOT_FOUND,
+    errors.CourseNotFound: grpc.StatusCode.NOT_FOUND,
+    errors.CourseNotAssociated: grpc.StatusCode.NOT_FOUND,
+    errors.DatabaseUnavailable: grpc.StatusCode.UNAVAILABLE,
+    errors.Conflict: grpc.StatusCode.ABORTED,
+}
+
+logger = logging.getLogger(__name__)
+
+Servicer = TypeVar("Servicer")
+Request = TypeVar("Request", bound=Message)
+Response = TypeVar("Response", bound=Message)
+Method = Callable[[Servicer, Request, grpc.ServicerContext], Response]
+
+
+def answers(
+    response: type[Response],
+) -> Callable[[Method[Servicer, Request, Response]], Method[Servicer, Request, Response]]:
+    """Decorate a servicer's method: what it raises becomes the status of the call.
+
+    It sets the status and returns, and does not abort: an abort raises, which would skip
+    the rest of whatever wraps the method.
+    """
+
+    def decorate(
+        method: Method[Servicer, Request, Response],
+    ) -> Method[Servicer, Request, Response]:
+        @functools.wraps(method)
+        def wrapper(self: Servicer, request: Request, context: grpc.ServicerContext) -> Response:
+            try:
+                return method(self, request, context)
+            except errors.EnrollmentError as error:
+                _refuse(context, error)
+            except Exception:
+                error_id = uuid.uuid4().hex
+                logger.exception("error %s in %s", error_id, method.__name__)
+                _fail(context, error_id)
+            return response()
+
+        return wrapper
+
+    return decorate
+
+
+def _refuse(context: grpc.ServicerContext, error: errors.EnrollmentError) -> None:
+    info = ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=error.metadata)
+    details: list[Message] = [info]
+    if isinstance(error, errors.InvalidRequest):
+        details.append(
+            BadRequest(
+                field_violations=[
+                    BadRequest.FieldViolation(field=field, description=description)
+                    for field, description in error.violations
+                ]
+            )
+        )
+    _set_status(context, _CODES[type(error)], error.message, details)
+
+
+def _fail(context: grpc.ServicerContext, error_id: str) -> None:
+    # Whoever runs the server finds the rest in its log; a caller learns nothing of it.
+    info = ErrorInfo(reason="INTERNAL", domain=DOMAIN, metadata={"error_id": error_id})
+    message = f"The server failed; its log tells more under {error_id}."
+    _set_status(context, grpc.StatusCode.INTERNAL, message, [info])
+
+
+def _set_status(
+    context: grpc.ServicerContext, code: grpc.StatusCode, message: str, details: list[Message]
+) -> None:
+    status = Status(code=code.value[0], message=message)
+    for detail in details:
+        status.details.add().Pack(detail)
+    context.set_code(code)
+    context.set_details(message)
+    context.set_trailing_metadata(((DETAILS_KEY, status.SerializeToString()),))

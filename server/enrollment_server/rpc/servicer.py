@@ -1,0 +1,79 @@
+"""The servicer: decode, validate, call the service, encode."""
+
+from datetime import UTC, datetime, timedelta
+
+import grpc
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from enrollment.v1 import enrollment_pb2 as pb
+from enrollment.v1 import enrollment_pb2_grpc as pb_grpc
+from enrollment_server.domain import Association, StudentCourse
+from enrollment_server.rpc import page_token, validation
+from enrollment_server.rpc.errors import answers
+from enrollment_server.service.association import AssociationService
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class EnrollmentServicer(pb_grpc.EnrollmentServiceServicer):
+    """`enrollment.v1.EnrollmentService`; the contract says what each method does."""
+
+    def __init__(self, service: AssociationService) -> None:
+        self._service = service
+
+    @answers(pb.AssociateCoursesResponse)
+    def AssociateCourses(
+        self, request: pb.AssociateCoursesRequest, context: grpc.ServicerContext
+    ) -> pb.AssociateCoursesResponse:
+        validation.check_associate(request)
+        associations = self._service.associate_student_with_courses(
+            request.student_id, request.course_ids
+        )
+        return pb.AssociateCoursesResponse(associations=map(_association, associations))
+
+    @answers(pb.ListStudentCoursesResponse)
+    def ListStudentCourses(
+        self, request: pb.ListStudentCoursesRequest, context: grpc.ServicerContext
+    ) -> pb.ListStudentCoursesResponse:
+        after = validation.check_list(request)
+        page = self._service.get_student_courses(request.student_id, request.page_size, after)
+        response = pb.ListStudentCoursesResponse(courses=map(_student_course, page.courses))
+        if page.more:
+            last = page.courses[-1].course.id
+            response.next_page_token = page_token.encode(request.student_id, last)
+        return response
+
+    @answers(pb.RemoveCourseResponse)
+    def RemoveCourse(
+        self, request: pb.RemoveCourseRequest, context: grpc.ServicerContext
+    ) -> pb.RemoveCourseResponse:
+        validation.check_remove(request)
+        removed = self._service.remove_student_course(
+            request.student_id, request.course_id, allow_missing=request.allow_missing
+        )
+        return pb.RemoveCourseResponse(removed=removed)
+
+
+def _association(association: Association) -> pb.CourseAssociation:
+    outcome = (
+        pb.CourseAssociation.OUTCOME_CREATED
+        if association.created
+        else pb.CourseAssociation.OUTCOME_ALREADY_ASSOCIATED
+    )
+    return pb.CourseAssociation(
+        course_id=association.course_id,
+        outcome=outcome,
+        create_time=_timestamp(association.create_time),
+    )
+
+
+def _student_course(taken: StudentCourse) -> pb.StudentCourse:
+    course = pb.Course(id=taken.course.id, code=taken.course.code, title=taken.course.title)
+    return pb.StudentCourse(course=course, create_time=_timestamp(taken.create_time))
+
+
+def _timestamp(time: datetime) -> Timestamp:
+    # In whole microseconds: a float of seconds would lose the last of them.
+    seconds, microseconds = divmod((time - _EPOCH) // _MICROSECOND, 1_000_000)
+    return Timestamp(seconds=seconds, nanos=microseconds * 1000)

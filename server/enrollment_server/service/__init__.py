@@ -1,0 +1,1 @@
+"""The rules, in plain Python types: no gRPC, no SQL."""

@@ -1,0 +1,74 @@
+"""The association service: the rules of enrolment."""
+
+from collections.abc import Sequence
+
+from enrollment_server.db.enrollments import (
+    AssociateRequest,
+    Enrollments,
+    PageRequest,
+    RemoveRequest,
+    RemoveResult,
+)
+from enrollment_server.domain import Association, Page
+from enrollment_server.errors import CourseNotAssociated, CourseNotFound, StudentNotFound
+
+DEFAULT_PAGE_SIZE = 100
+MAX_PAGE_SIZE = 1000
+
+
+class AssociationService:
+    """Associates students with courses.
+
+    Ids are well formed (`enrollment_server.domain.is_id`) when they come here. Beside the
+    errors that each method names, all raise DatabaseUnavailable and Conflict.
+    """
+
+    def __init__(self, enrollments: Enrollments) -> None:
+        self._enrollments = enrollments
+
+    def associate_student_with_courses(
+        self, student_id: str, course_ids: Sequence[str]
+    ) -> tuple[Association, ...]:
+        """Associate a student with all of the courses or, on any error, with none.
+
+        `course_ids` is not empty. Returns one association for each distinct id, in the
+        order in which each is first asked for.
+
+        Raises StudentNotFound, and CourseNotFound naming every unknown course.
+        """
+        distinct = tuple(dict.fromkeys(course_ids))
+        [result] = self._enrollments.associate([AssociateRequest(student_id, distinct)])
+        if not result.student_known:
+            raise StudentNotFound(student_id)
+        if result.unknown_course_ids:
+            raise CourseNotFound(result.unknown_course_ids)
+        return result.associations
+
+    def get_student_courses(self, student_id: str, page_size: int = 0, after: str = "") -> Page:
+        """A page of a student's courses, ordered bytewise by id, with ids above `after`.
+
+        `page_size` is not negative; 0 stands for DEFAULT_PAGE_SIZE, and what is above
+        MAX_PAGE_SIZE for that (AIP-158).
+
+        Raises StudentNotFound.
+        """
+        size = min(page_size or DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE)
+        [page] = self._enrollments.list_pages([PageRequest(student_id, after, size)])
+        if page is None:
+            raise StudentNotFound(student_id)
+        return page
+
+    def remove_student_course(
+        self, student_id: str, course_id: str, *, allow_missing: bool = False
+    ) -> bool:
+        """Remove a course from a student; returns whether it was there.
+
+        It is False only with `allow_missing` (AIP-135). Raises StudentNotFound, and
+        CourseNotAssociated, also for a course that does not exist.
+        """
+        [result] = self._enrollments.remove([RemoveRequest(student_id, course_id)])
+        if result is RemoveResult.STUDENT_UNKNOWN:
+            raise StudentNotFound(student_id)
+        if result is RemoveResult.NOT_ASSOCIATED and not allow_missing:
+            raise CourseNotAssociated(student_id, course_id)
+        return result is RemoveResult.REMOVED
