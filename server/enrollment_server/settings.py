@@ -5,15 +5,16 @@ The command line (`enrollment_server.cli`) gives each a flag and an ENROLLMENT_*
 
 from dataclasses import dataclass
 
+from sqlalchemy import URL
+
 DEFAULT_DATABASE_URL = "sqlite:///enrollment.db"
-DEFAULT_LISTEN = "127.0.0.1:50051"
 
 
 @dataclass(frozen=True)
 class Settings:
     """How one server runs."""
 
-    database_url: str = DEFAULT_DATABASE_URL
-    listen: str = DEFAULT_LISTEN  # HOST:PORT; port 0 picks a free one
+    database_url: URL
+    listen: str = "127.0.0.1:50051"  # HOST:PORT; port 0 picks a free one
     threads: int = 16  # calls answered at once, each with a database connection of its own
     drain_timeout: float = 10.0  # seconds that calls in flight have to finish on shutdown

@@ -1,0 +1,1 @@
+"""Code generated from `protos/enrollment/v1/enrollment.proto`."""

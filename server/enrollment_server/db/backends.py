@@ -3,14 +3,16 @@
 A URL is one of `sqlite:///FILE` or `postgresql+psycopg://USER:PASSWORD@HOST/DATABASE`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy
 from sqlalchemy import URL, Connection, Engine, Table, event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError
+from sqlalchemy.types import TypeEngine
 
 from enrollment_server.db.rowset import ArrayRowset, JsonRowset, Rowset
 
@@ -18,7 +20,7 @@ CONNECT_TIMEOUT = 5  # seconds
 BUSY_TIMEOUT = 2  # seconds that SQLite waits for another writer before it gives up
 
 
-class BadDatabaseUrl(ValueError):
+class BadDatabaseUrlError(ValueError):
     """The URL is not one that this service can use; the message says why."""
 
 
@@ -26,7 +28,7 @@ class BadDatabaseUrl(ValueError):
 class Backend:
     """What a database can do, and how it is set up."""
 
-    rowset: Callable[..., Rowset]
+    rowset: Callable[[str, Mapping[str, TypeEngine[Any]]], Rowset]
     insert: Callable[[Table], Any]  # an INSERT that knows ON CONFLICT
     lateral: bool  # whether a subquery in FROM can see the tables before it
     connect_args: dict[str, Any]
@@ -74,21 +76,28 @@ def backend_of(engine: Engine) -> Backend:
 
 
 def parse_url(text: str) -> URL:
-    """The URL, naming its driver. Raises BadDatabaseUrl."""
+    """The URL, naming its driver. Raises BadDatabaseUrlError."""
     try:
         url = sqlalchemy.make_url(text)
     except (ArgumentError, ValueError):
-        raise BadDatabaseUrl(
+        raise BadDatabaseUrlError(
             "not a database URL; write sqlite:///FILE or "
             "postgresql+psycopg://USER:PASSWORD@HOST/DATABASE"
         ) from None
     if url.drivername in ("postgres", "postgresql"):  # as libpq spells it
         url = url.set(drivername="postgresql+psycopg")
     if url.drivername not in ("sqlite", "sqlite+pysqlite", "postgresql+psycopg"):
-        raise BadDatabaseUrl(f"{url.drivername} is not supported; use sqlite or postgresql+psycopg")
+        raise BadDatabaseUrlError(
+            f"{url.drivername} is not supported; use sqlite or postgresql+psycopg"
+        )
     if url.get_backend_name() == "sqlite" and url.database in (None, "", ":memory:"):
-        raise BadDatabaseUrl("SQLite needs a file: what is in memory dies with the server")
+        raise BadDatabaseUrlError("SQLite needs a file: what is in memory dies with the server")
     return url
+
+
+def exists(url: URL) -> bool:
+    """Whether there may be a database at the URL: SQLite would make the file on connecting."""
+    return url.get_backend_name() != "sqlite" or Path(url.database or "").exists()
 
 
 def create_engine(url: URL, *, pool_size: int = 1) -> Engine:

@@ -80,7 +80,7 @@ class _Upsert:
     """The statements that insert into a table, or update what differs, by primary key."""
 
     def __init__(self, backend: Backend, table: Table) -> None:
-        self._rows = backend.rowset("rows", **{column.name: Text() for column in table.columns})
+        self._rows = backend.rowset("rows", {column.name: Text() for column in table.columns})
         rows = self._rows.table
         [key] = table.primary_key.columns
         others = [column for column in table.columns if column is not key]
@@ -106,7 +106,7 @@ class _Pairs:
     """The statements that check and insert pairs of a student and a course."""
 
     def __init__(self, backend: Backend) -> None:
-        self._rows = backend.rowset("rows", student_id=Text(), course_id=Text())
+        self._rows = backend.rowset("rows", {"student_id": Text(), "course_id": Text()})
         rows = self._rows.table
         self._unknown = (
             select(

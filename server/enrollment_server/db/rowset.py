@@ -5,7 +5,7 @@ compiled once, prepared once, and takes one round trip.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from sqlalchemy import ARRAY, FromClause, Text, bindparam, column, func, literal_column, select
@@ -26,7 +26,7 @@ class Rowset(Protocol):
 class ArrayRowset:
     """One array parameter for each column, unnested side by side."""
 
-    def __init__(self, name: str, **columns: TypeEngine[Any]) -> None:
+    def __init__(self, name: str, columns: Mapping[str, TypeEngine[Any]]) -> None:
         self._names = [f"{name}_{key}" for key in columns]
         arrays = [
             bindparam(parameter, type_=ARRAY(type_))
@@ -45,7 +45,7 @@ class ArrayRowset:
 class JsonRowset:
     """One JSON document of arrays, for a database without array parameters."""
 
-    def __init__(self, name: str, **columns: TypeEngine[Any]) -> None:
+    def __init__(self, name: str, columns: Mapping[str, TypeEngine[Any]]) -> None:
         self._name = name
         each = func.json_each(bindparam(name, type_=Text)).table_valued(
             "value", name=f"{name}_json"

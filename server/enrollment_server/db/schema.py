@@ -1,9 +1,11 @@
-"""The schema: which revision the database is at, and how it gets to the newest.
+"""The schema: which revision a database is at, and how it gets to the newest.
 
-Every function takes a connection of its own to use up: a migration sets timeouts on it.
+Every function raises DatabaseUnavailable when the database cannot be reached.
 """
 
 import importlib.resources
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from io import StringIO
 from typing import Any
@@ -13,9 +15,17 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection
+from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
 
+from enrollment_server.db import backends, faults
+from enrollment_server.db.database import Database
 from enrollment_server.db.models import Base
+from enrollment_server.errors import DatabaseUnavailable
+
+
+class NotAtHeadError(Exception):
+    """The schema is not the one this code needs; the message says what to run."""
 
 
 @dataclass(frozen=True)
@@ -30,18 +40,34 @@ class Revisions:
         return self.current == self.head
 
 
-def revisions(connection: Connection) -> Revisions:
+def revisions(engine: Engine) -> Revisions:
     """Where the schema of this database stands."""
     head = ScriptDirectory.from_config(_config()).get_current_head()
     assert head is not None, "the migrations are part of this package"  # noqa: S101
-    return Revisions(MigrationContext.configure(connection).get_current_revision(), head)
+    if not backends.exists(engine.url):
+        return Revisions(None, head)
+    with _unavailable_if_unreachable(), Database(engine).reading() as connection:
+        return Revisions(MigrationContext.configure(connection).get_current_revision(), head)
 
 
-def migrate(connection: Connection) -> None:
+def require_head(engine: Engine) -> None:
+    """Raise NotAtHeadError unless the schema is at the newest revision."""
+    state = revisions(engine)
+    if not state.at_head:
+        url = engine.url.render_as_string(hide_password=True)
+        raise NotAtHeadError(
+            f"the schema is at revision {state.current or 'none'}, not at {state.head}; "
+            f"run: enrollment-server migrate --database-url {url}"
+        )
+
+
+def migrate(engine: Engine) -> None:
     """Bring the schema to the newest revision."""
     config = _config()
-    config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    with _unavailable_if_unreachable(), engine.connect() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+        connection.invalidate()  # the migration set timeouts on it
 
 
 def migration_sql(dialect: str, current: str | None) -> str:
@@ -53,21 +79,30 @@ def migration_sql(dialect: str, current: str | None) -> str:
     return output.getvalue()
 
 
-def differences(connection: Connection) -> list[str]:
+def differences(engine: Engine) -> list[str]:
     """How the tables in the database differ from the mapped classes, a line each.
 
     Tables and columns that the classes do not know are none of this service's business.
     """
-    context = MigrationContext.configure(
-        connection,
-        opts={
-            "compare_type": True,
-            "include_object": lambda _object, _name, _type, reflected, compare_to: (
-                not (reflected and compare_to is None)
-            ),
-        },
-    )
-    return [_line(difference) for difference in compare_metadata(context, Base.metadata)]
+    options = {
+        "compare_type": True,
+        "include_object": lambda _object, _name, _type, reflected, compare_to: (
+            not (reflected and compare_to is None)
+        ),
+    }
+    with _unavailable_if_unreachable(), Database(engine).reading() as connection:
+        context = MigrationContext.configure(connection, opts=options)
+        return [_line(difference) for difference in compare_metadata(context, Base.metadata)]
+
+
+@contextmanager
+def _unavailable_if_unreachable() -> Iterator[None]:
+    try:
+        yield
+    except SQLAlchemyError as error:
+        if faults.is_unavailable(error):
+            raise DatabaseUnavailable from error
+        raise
 
 
 def _config(**options: Any) -> Config:

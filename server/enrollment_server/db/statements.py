@@ -36,10 +36,10 @@ class Statements:
 
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
-        self.students = backend.rowset("asked", student_id=Text())
-        self.pairs = backend.rowset("asked", student_id=Text(), course_id=Text())
+        self.students = backend.rowset("asked", {"student_id": Text()})
+        self.pairs = backend.rowset("asked", {"student_id": Text(), "course_id": Text()})
         self.pages = backend.rowset(
-            "asked", number=Integer(), student_id=Text(), after=Text(), size=Integer()
+            "asked", {"number": Integer(), "student_id": Text(), "after": Text(), "size": Integer()}
         )
         self.find_students = self._find_students()
         self.find_pairs = self._find_pairs()

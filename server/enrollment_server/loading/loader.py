@@ -5,7 +5,7 @@ file goes in chunks, a transaction each; if it stops midway, run it again.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import NamedTuple
 
@@ -32,6 +32,9 @@ class Tally:
     updated: int = 0
     unchanged: int = 0
     rejected: int = 0
+
+    def __str__(self) -> str:
+        return ", ".join(f"{count:,} {what}" for what, count in asdict(self).items())
 
 
 class _Outcome(NamedTuple):

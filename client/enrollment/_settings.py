@@ -1,0 +1,45 @@
+"""How a client's channel behaves."""
+
+import json
+from dataclasses import dataclass
+
+from enrollment.v1 import enrollment_pb2 as pb
+
+_SERVICE = pb.DESCRIPTOR.services_by_name["EnrollmentService"].full_name
+
+# A COURSE_NOT_FOUND may name a hundred ids of the greatest length, 13 KiB; gRPC's own
+# limit, 8 KiB, would make another error of it.
+_MAX_METADATA_SIZE = 64 * 1024  # bytes
+
+
+@dataclass(frozen=True)
+class RetryPolicy:
+    """Retries of UNAVAILABLE, by gRPC itself and within the call's timeout (gRFC A6).
+
+    `max_attempts` counts the first. The pause before each further one is random, up to
+    `initial_backoff` seconds, times `backoff_multiplier` each time, at most `max_backoff`.
+    """
+
+    max_attempts: int = 4
+    initial_backoff: float = 0.1
+    max_backoff: float = 1.0
+    backoff_multiplier: float = 2.0
+
+
+DEFAULT_RETRY = RetryPolicy()
+
+
+def channel_options(retry: RetryPolicy | None) -> list[tuple[str, str | int]]:
+    """The channel arguments for this policy; None means no retries."""
+    options: list[tuple[str, str | int]] = [("grpc.max_metadata_size", _MAX_METADATA_SIZE)]
+    if retry is None:
+        return [*options, ("grpc.enable_retries", 0)]
+    policy = {
+        "maxAttempts": retry.max_attempts,
+        "initialBackoff": f"{retry.initial_backoff}s",
+        "maxBackoff": f"{retry.max_backoff}s",
+        "backoffMultiplier": retry.backoff_multiplier,
+        "retryableStatusCodes": ["UNAVAILABLE"],
+    }
+    config = {"methodConfig": [{"name": [{"service": _SERVICE}], "retryPolicy": policy}]}
+    return [*options, ("grpc.service_config", json.dumps(config))]

@@ -1,0 +1,31 @@
+"""`grpc.health.v1`: whether this server takes calls."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+from grpc_health.v1.health import HealthServicer
+from grpc_health.v1.health_pb2 import HealthCheckResponse
+
+
+class Health:
+    """The health servicer, for the server as a whole (`""`) and for each of its services."""
+
+    def __init__(self, *services: str) -> None:
+        # Not blocking: a Watch is a call without end, and would keep a thread of the server.
+        self.servicer = HealthServicer(
+            experimental_non_blocking=True,
+            experimental_thread_pool=ThreadPoolExecutor(1, thread_name_prefix="health"),
+        )
+        self._services = ("", *services)
+        self._set(HealthCheckResponse.NOT_SERVING)
+
+    def serving(self) -> None:
+        """Say SERVING."""
+        self._set(HealthCheckResponse.SERVING)
+
+    def stopping(self) -> None:
+        """Say NOT_SERVING, from now on whatever else happens."""
+        self.servicer.enter_graceful_shutdown()
+
+    def _set(self, status: HealthCheckResponse.ServingStatus) -> None:
+        for service in self._services:
+            self.servicer.set(service, status)
