@@ -1,0 +1,51 @@
+"""Fixtures that every folder shares. A test that takes `url` runs on every database."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import cast
+
+import pytest
+from sqlalchemy import URL, Engine
+
+from enrollment_server.db import backends
+from tests.support.databases import (
+    Databases,
+    PostgreSQLDatabases,
+    SQLiteDatabases,
+    postgresql_server,
+)
+
+
+@pytest.fixture(scope="session")
+def sqlite_databases(tmp_path_factory: pytest.TempPathFactory) -> Databases:
+    return SQLiteDatabases(tmp_path_factory.mktemp("sqlite"))
+
+
+@pytest.fixture(scope="session")
+def postgresql_databases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Databases]:
+    with postgresql_server(tmp_path_factory.mktemp("pg") / "data") as server:
+        yield PostgreSQLDatabases(server)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def databases(request: pytest.FixtureRequest) -> Databases:
+    return cast(Databases, request.getfixturevalue(f"{request.param}_databases"))
+
+
+@pytest.fixture
+def url(databases: Databases) -> URL:
+    """A fresh database at the newest revision."""
+    return databases.fresh()
+
+
+@pytest.fixture
+def engine(url: URL) -> Iterator[Engine]:
+    engine = backends.create_engine(url, pool_size=16)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """An empty folder."""
+    return tmp_path

@@ -1,0 +1,226 @@
+"""Units of work: what is run again, and what is given up, on every database."""
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import psycopg.errors
+import pytest
+from sqlalchemy import URL, Connection, Engine, text
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, ProgrammingError
+
+from enrollment_server.db import backends, database
+from enrollment_server.db.database import ATTEMPTS, Database
+from enrollment_server.errors import Conflict, DatabaseUnavailable
+from tests.support.databases import Databases
+
+
+@pytest.fixture(autouse=True)
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "LONGEST_PAUSE", 0)
+
+
+def failing(times: int, error: Exception) -> tuple[list[int], Callable[[], str]]:
+    """A unit of work that fails so many times, and the attempts at it."""
+    attempts: list[int] = []
+
+    def work() -> str:
+        attempts.append(1)
+        if len(attempts) <= times:
+            raise error
+        return "done"
+
+    return attempts, work
+
+
+def sqlite_error(name: str) -> DBAPIError:
+    error = sqlite3.OperationalError("database is locked")
+    error.sqlite_errorname = name
+    return OperationalError("INSERT", {}, error)
+
+
+def postgresql_error(error: type[psycopg.Error]) -> DBAPIError:
+    return OperationalError("INSERT", {}, error("as the server says"))
+
+
+CONFLICTS = [
+    sqlite_error("SQLITE_BUSY"),
+    sqlite_error("SQLITE_BUSY_SNAPSHOT"),
+    postgresql_error(psycopg.errors.SerializationFailure),
+    postgresql_error(psycopg.errors.DeadlockDetected),
+    IntegrityError("INSERT", {}, psycopg.errors.ForeignKeyViolation("gone")),
+]
+UNAVAILABLE = [
+    sqlite_error("SQLITE_CANTOPEN"),
+    sqlite_error("SQLITE_IOERR_WRITE"),
+    sqlite_error("SQLITE_FULL"),
+    postgresql_error(psycopg.errors.AdminShutdown),
+    postgresql_error(psycopg.errors.TooManyConnections),
+    postgresql_error(psycopg.errors.ReadOnlySqlTransaction),
+    postgresql_error(psycopg.OperationalError),  # no answer from a server at all
+]
+
+
+@pytest.mark.parametrize("error", CONFLICTS, ids=repr)
+def test_a_conflict_is_run_again(engine: Engine, error: DBAPIError) -> None:
+    attempts, work = failing(ATTEMPTS - 1, error)
+
+    assert Database(engine).run(work) == "done"
+    assert len(attempts) == ATTEMPTS
+
+
+@pytest.mark.parametrize("error", CONFLICTS, ids=repr)
+def test_a_conflict_that_stays_is_given_up(engine: Engine, error: DBAPIError) -> None:
+    attempts, work = failing(ATTEMPTS, error)
+
+    with pytest.raises(Conflict):
+        Database(engine).run(work)
+    assert len(attempts) == ATTEMPTS
+
+
+@pytest.mark.parametrize("error", UNAVAILABLE, ids=repr)
+def test_an_unavailable_database_is_said_at_once(engine: Engine, error: DBAPIError) -> None:
+    attempts, work = failing(1, error)
+
+    with pytest.raises(DatabaseUnavailable):
+        Database(engine).run(work)
+    assert len(attempts) == 1
+
+
+def test_a_defect_is_not_hidden(engine: Engine) -> None:
+    def work() -> None:
+        with Database(engine).reading() as connection:
+            connection.execute(text("SELECT no_such_column"))
+
+    with pytest.raises((OperationalError, ProgrammingError)):
+        Database(engine).run(work)
+
+
+class TestLostConnection:
+    """PostgreSQL ends a connection, as it does when it restarts."""
+
+    @pytest.fixture
+    def engine(self, postgresql_databases: Databases) -> Iterator[Engine]:
+        engine = backends.create_engine(postgresql_databases.fresh())
+        yield engine
+        engine.dispose()
+
+    def test_is_replaced_for_a_read(self, engine: Engine) -> None:
+        units = Database(engine)
+        first = units.run(lambda: backend_of(units.reading()))
+        terminate(engine, first)
+
+        assert units.run(lambda: backend_of(units.reading())) != first
+
+    def test_ends_a_transaction_which_may_have_been_committed(self, engine: Engine) -> None:
+        units = Database(engine)
+        attempts = []
+
+        def work() -> None:
+            with units.transaction() as connection:
+                attempts.append(1)
+                backend = connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
+                terminate(engine, backend)
+                connection.execute(text("SELECT 1"))
+
+        with pytest.raises(DatabaseUnavailable):
+            units.run(work)
+        assert len(attempts) == 1
+
+
+def backend_of(connection: Connection) -> int:
+    with connection:
+        return int(connection.execute(text("SELECT pg_backend_pid()")).scalar_one())
+
+
+def terminate(engine: Engine, backend: int) -> None:
+    """End a connection of the engine's, through one that is not."""
+    other = backends.create_engine(engine.url)
+    with other.connect() as connection:
+        # Waits, at most so many milliseconds, until it is gone.
+        connection.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": backend})
+    other.dispose()
+
+
+class TestBusySQLite:
+    """Another process holds SQLite's write lock."""
+
+    @pytest.fixture
+    def engine(
+        self, sqlite_databases: Databases, monkeypatch: pytest.MonkeyPatch
+    ) -> Iterator[Engine]:
+        engine = backends.create_engine(sqlite_databases.fresh())
+        with engine.connect() as connection:
+            connection.exec_driver_sql("PRAGMA busy_timeout = 1")
+        yield engine
+        engine.dispose()
+
+    def test_is_a_conflict_for_a_writer(self, engine: Engine) -> None:
+        units = Database(engine)
+
+        def work() -> None:
+            with units.transaction():
+                pass
+
+        with locked(engine.url), pytest.raises(Conflict):
+            units.run(work)
+        units.run(work)
+
+    def test_is_nothing_to_a_reader(self, engine: Engine) -> None:
+        units = Database(engine)
+
+        def work() -> int:
+            with units.reading() as connection:
+                return int(connection.execute(text("SELECT count(*) FROM students")).scalar_one())
+
+        with locked(engine.url):
+            assert units.run(work) == 0
+
+
+@contextmanager
+def locked(url: URL) -> Iterator[None]:
+    other = sqlite3.connect(str(url.database), isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    yield
+    other.close()
+
+
+class TestSQLiteSettings:
+    @pytest.mark.parametrize(
+        ("pragma", "value"), [("journal_mode", "wal"), ("synchronous", 2), ("foreign_keys", 1)]
+    )
+    def test_hold_on_every_connection(
+        self, sqlite_databases: Databases, pragma: str, value: object
+    ) -> None:
+        engine = backends.create_engine(sqlite_databases.fresh(), pool_size=2)
+        with (
+            engine.connect() as first,
+            engine.execution_options(isolation_level="AUTOCOMMIT").connect() as second,
+        ):
+            for connection in (first, second):
+                assert connection.exec_driver_sql(f"PRAGMA {pragma}").scalar_one() == value
+        engine.dispose()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "nonsense",
+        "mysql://host/database",
+        "postgresql+psycopg2://host/database",
+        "sqlite://",
+        "sqlite:///:memory:",
+        "postgresql://host:not-a-port/database",
+        "",
+    ],
+)
+def test_a_bad_url_is_refused_without_repeating_it(url: str) -> None:
+    with pytest.raises(backends.BadDatabaseUrlError) as refusal:
+        backends.parse_url(url)
+
+    assert not url or url not in str(refusal.value)
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])
+def test_every_spelling_of_postgresql_means_psycopg(scheme: str) -> None:
+    assert backends.parse_url(f"{scheme}://host/db").drivername == "postgresql+psycopg"

