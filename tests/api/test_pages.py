@@ -1,0 +1,125 @@
+"""Pages: their sizes and their tokens (AIP-158)."""
+
+import base64
+import re
+from collections.abc import Callable
+
+import pytest
+from sqlalchemy import URL, Engine
+
+from enrollment_server.db.enrollments import Enrollments
+from enrollment_server.service.association import AssociationService
+from tests.support.api import Api
+from tests.support.rows import insert_students_and_courses
+
+
+class TestPageSize:
+    @pytest.fixture
+    def course_count(self) -> int:
+        return 1001
+
+    @pytest.fixture
+    def api(self, url: URL, engine: Engine, course_count: int) -> Api:
+        ids = [f"c{number:04}" for number in range(course_count)]
+        insert_students_and_courses(url, *ids)
+        api = Api(AssociationService(Enrollments(engine)))
+        for start in range(0, course_count, 100):
+            api.associate("ada", *ids[start : start + 100])
+        return api
+
+    @pytest.mark.parametrize(
+        ("asked", "given"), [(0, 100), (1, 1), (1000, 1000), (1001, 1000), (2**31 - 1, 1000)]
+    )
+    def test_defaults_to_100_and_ends_at_1000(self, api: Api, asked: int, given: int) -> None:
+        response = api.list_courses("ada", asked)
+
+        assert len(response.courses) == given
+        assert response.next_page_token
+
+    def test_may_change_between_pages(self, api: Api) -> None:
+        found: list[str] = []
+        token = ""
+        for size in (1, 2, 0, 500, 1000):
+            response = api.list_courses("ada", size, token)
+            found += [taken.course.id for taken in response.courses]
+            token = response.next_page_token
+
+        assert found == [f"c{number:04}" for number in range(1001)]
+        assert token == ""
+
+
+class TestPageToken:
+    @pytest.fixture
+    def token(self, api: Api) -> str:
+        """A token of ada's, from a list of three courses by ones."""
+        api.associate("ada", "chess", "algebra", "Biology")
+        api.associate("bob", "chess", "algebra", "Biology")
+        return str(api.list_courses("ada", 1).next_page_token)
+
+    def test_leads_through_all_courses_and_ends(self, api: Api, token: str) -> None:
+        second = api.list_courses("ada", 1, token)
+        third = api.list_courses("ada", 1, second.next_page_token)
+
+        assert [second.courses[0].course.id, third.courses[0].course.id] == ["algebra", "chess"]
+        assert third.next_page_token == ""
+
+    @pytest.mark.parametrize("size", [3, 4, 0])
+    def test_is_not_given_with_the_last_page(self, api: Api, token: str, size: int) -> None:
+        assert api.list_courses("ada", size).next_page_token == ""
+
+    def test_is_url_safe(self, token: str) -> None:
+        assert re.fullmatch(r"[A-Za-z0-9_-]+", token)
+
+    def test_is_good_on_another_server_of_the_same_database(
+        self, api: Api, token: str, engine: Engine
+    ) -> None:
+        other = Api(AssociationService(Enrollments(engine)))
+
+        assert other.list_courses("ada", 5, token) == api.list_courses("ada", 5, token)
+
+    def test_is_good_after_its_course_has_gone(self, api: Api, token: str) -> None:
+        api.remove("ada", "Biology")
+
+        assert [t.course.id for t in api.list_courses("ada", 5, token).courses] == [
+            "algebra",
+            "chess",
+        ]
+
+    def test_of_another_student_is_refused(self, api: Api, token: str) -> None:
+        answer = api.list_courses("bob", 1, token)
+
+        assert (answer.code, answer.reason) == ("INVALID_ARGUMENT", "PAGE_TOKEN_INVALID")
+        assert list(answer.violations) == ["page_token"]
+
+    def test_altered_in_any_place_is_refused(self, api: Api, token: str) -> None:
+        for place, letter in enumerate(token):
+            for other in {"A", "B", "-", "_"} - {letter}:
+                altered = token[:place] + other + token[place + 1 :]
+                assert api.list_courses("ada", 1, altered).reason == "PAGE_TOKEN_INVALID", altered
+
+    @pytest.mark.parametrize(
+        "alter",
+        [
+            lambda token: token[:-1],
+            lambda token: token[1:],
+            lambda token: token + "A",
+            lambda token: token + "=",
+            lambda token: token + "\n",
+            lambda token: " " + token,
+            lambda token: token[:4] + "\n" + token[4:],
+            lambda token: token + token,
+            lambda token: token * 100_000,
+            lambda token: token.lower(),
+            lambda _token: "algebra",
+            lambda _token: "0",
+            lambda _token: "\0",
+            lambda _token: "é",
+            lambda _token: base64.urlsafe_b64encode(b"\x01" + b"\xff" * 40).decode(),
+        ],
+    )
+    def test_that_is_garbage_is_refused(
+        self, api: Api, token: str, alter: Callable[[str], str]
+    ) -> None:
+        answer = api.list_courses("ada", 1, alter(token))
+
+        assert (answer.code, answer.reason) == ("INVALID_ARGUMENT", "PAGE_TOKEN_INVALID")
