@@ -90,7 +90,7 @@ class TestConflicts:
         engine = backends.create_engine(url)
         with engine.connect() as connection:
             connection.exec_driver_sql("PRAGMA busy_timeout = 1")
-        writer = sqlite3.connect(url.database, isolation_level=None)
+        writer = sqlite3.connect(str(url.database), isolation_level=None)
         writer.execute("BEGIN IMMEDIATE")
 
         answer = call(Api(AssociationService(Enrollments(engine))))
