@@ -18,12 +18,18 @@ class RetryPolicy:
 
     `max_attempts` counts the first. The pause before each further one is random, up to
     `initial_backoff` seconds, times `backoff_multiplier` each time, at most `max_backoff`.
+    Raises ValueError for an `initial_backoff` below 0.01.
     """
 
     max_attempts: int = 4
     initial_backoff: float = 0.1
     max_backoff: float = 1.0
     backoff_multiplier: float = 2.0
+
+    def __post_init__(self) -> None:
+        # gRPC 1.85 was seen to forget a call whose pause came to less than a millisecond.
+        if self.initial_backoff < 0.01:
+            raise ValueError("initial_backoff is less than 0.01 seconds")
 
 
 DEFAULT_RETRY = RetryPolicy()

@@ -49,7 +49,7 @@ def contents(engine: Engine) -> dict[str, list[tuple[object, ...]]]:
         }
 
 
-LOADED = {
+LOADED: dict[str, list[tuple[object, ...]]] = {
     "students": [
         ("s1", "Ada", "ada@example.edu"),
         ("s2", "Bob", None),

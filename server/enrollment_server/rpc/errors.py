@@ -43,8 +43,8 @@ def answers(
 ) -> Callable[[Method[Servicer, Request, Response]], Method[Servicer, Request, Response]]:
     """Decorate a servicer's method: what it raises becomes the status of the call.
 
-    It sets the status and returns, and does not abort: an abort raises, which would skip
-    the rest of whatever wraps the method.
+    It sets the status and returns, and does not abort: `grpcio-testing` would lose the
+    details. On a real server `TrailersOnlyErrors` has the last word.
     """
 
     def decorate(
