@@ -50,6 +50,7 @@ lock: $(BIN)/installed ## write the newest allowed versions, and the oldest, to 
 	$(BIN)/$(LOCK) --resolution lowest-direct pyproject.toml --group test -o requirements/oldest.txt
 
 dist: $(BIN)/installed ## build both wheels into dist/
+	rm -rf build client/build dist
 	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist ./client .
 
 clean: ## remove what the targets made, except enrollment.db

@@ -1,0 +1,102 @@
+"""The wheels, built from the source and installed into an environment of their own."""
+
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+import pytest
+from sqlalchemy import URL
+
+from tests.support.rows import insert_students_and_courses
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+@pytest.fixture(scope="session")
+def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with both wheels."""
+    folder = tmp_path_factory.mktemp("wheels")
+    source = folder / "source"
+    # A copy, since building leaves files behind, and finds those of earlier builds.
+    left_out = shutil.ignore_patterns(".*", "build", "dist", "*.egg-info", "__pycache__", "*.db*")
+    shutil.copytree(ROOT, source, ignore=left_out)
+    pip = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "--no-index"]
+    run(*pip, "--wheel-dir", folder, source / "client", source)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def installed(wheels: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The bin folder of an environment into which the wheels are installed.
+
+    What they depend on is taken from this one: only our two come from wheels.
+    """
+    environment = tmp_path_factory.mktemp("environment")
+    run(sys.executable, "-m", "venv", environment)
+    python = environment / "bin" / "python"
+    run(python, "-m", "pip", "install", "--no-deps", "--no-index", *sorted(wheels.glob("*.whl")))
+    [packages] = environment.glob("lib/python*/site-packages")
+    # A plain path: the links to the source that are in that folder are not followed.
+    (packages / "dependencies.pth").write_text(sysconfig.get_path("purelib"))
+    return environment / "bin"
+
+
+class Server:
+    """`enrollment-server serve`, running."""
+
+    def __init__(self, process: "subprocess.Popen[str]", address: str) -> None:
+        self.process = process
+        self.address = address
+
+
+Serve = Callable[..., AbstractContextManager[Server]]
+
+
+@pytest.fixture
+def serve(installed: Path, tmp_path: Path) -> Serve:
+    """Starts the installed server on a free port and waits for the line that says so."""
+
+    @contextmanager
+    def serve(url: URL, *flags: str) -> Iterator[Server]:
+        process = subprocess.Popen(
+            [installed / "enrollment-server", "serve", "--listen", "127.0.0.1:0", *flags],
+            env={
+                **os.environ,
+                "ENROLLMENT_DATABASE_URL": url.render_as_string(hide_password=False),
+            },
+            cwd=tmp_path,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            assert process.stdout is not None
+            for line in process.stdout:
+                if " is ready on " in line:
+                    yield Server(process, line.split()[-1])
+                    return
+            pytest.fail(f"the server did not start: {process.communicate()[1]}")
+        finally:
+            process.kill()
+            process.communicate()
+
+    return serve
+
+
+@pytest.fixture
+def populated(url: URL) -> URL:
+    """A database with two students and three courses."""
+    insert_students_and_courses(url)
+    return url
+
+
+def run(*command: object) -> str:
+    """Run a command; returns what it prints."""
+    result = subprocess.run([str(word) for word in command], capture_output=True, text=True)
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout

@@ -1,0 +1,218 @@
+"""The installed server on a real port, called by real clients, on every database."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import URL
+
+from enrollment import EnrollmentClient
+from enrollment_server.db import backends
+from tests.e2e.conftest import Serve, Server, run
+from tests.support.databases import Databases
+
+BIN = Path(sys.executable).parent
+
+
+def buf_curl(server: Server, method: str, **fields: Any) -> "subprocess.CompletedProcess[str]":
+    """Call as anyone may who has no stub: the method and its types come by reflection."""
+    url = f"http://{server.address}/{method}"
+    flags = ["--protocol", "grpc", "--http2-prior-knowledge", "--data", json.dumps(fields)]
+    return subprocess.run(
+        [str(BIN / "buf"), "curl", *flags, url],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+SERVICE = "enrollment.v1.EnrollmentService"
+
+
+SESSION = """
+import enrollment, sys
+with enrollment.EnrollmentClient(sys.argv[1]) as client:
+    print([a.outcome.name for a in client.associate_courses("ada", ["chess", "algebra"])])
+    print(client.remove_course("ada", "chess"))
+    print([taken.course.title for taken in client.list_student_courses("ada")])
+"""
+
+
+def test_the_installed_client_speaks_with_the_installed_server(
+    installed: Path, serve: Serve, populated: URL
+) -> None:
+    with serve(populated) as server:
+        printed = run(installed / "python", "-c", SESSION, server.address)
+
+    assert printed.splitlines() == ["['CREATED', 'CREATED']", "True", "['Linear Algebra']"]
+
+
+def test_buf_curl_finds_its_way_by_reflection(serve: Serve, populated: URL) -> None:
+    with serve(populated) as server:
+        made = buf_curl(
+            server, f"{SERVICE}/AssociateCourses", student_id="ada", course_ids=["chess"]
+        )
+        listed = buf_curl(server, f"{SERVICE}/ListStudentCourses", student_id="ada")
+        removed = buf_curl(server, f"{SERVICE}/RemoveCourse", student_id="ada", course_id="chess")
+        health = buf_curl(server, "grpc.health.v1.Health/Check", service=SERVICE)
+
+    [association] = json.loads(made.stdout)["associations"]
+    assert association["outcome"] == "OUTCOME_CREATED"
+    [taken] = json.loads(listed.stdout)["courses"]
+    assert taken["course"] == {"id": "chess", "title": "Chess"}
+    assert json.loads(removed.stdout) == {"removed": True}
+    assert json.loads(health.stdout) == {"status": "SERVING"}
+
+
+def test_buf_curl_is_told_what_is_wrong(serve: Serve, populated: URL) -> None:
+    with serve(populated) as server:
+        result = buf_curl(
+            server, f"{SERVICE}/AssociateCourses", student_id="ada", course_ids=["x", "chess"]
+        )
+
+    error = json.loads(result.stderr)
+    assert (error["code"], error["message"]) == ("not_found", "There is no course x.")
+    assert error["details"][0]["type"] == "google.rpc.ErrorInfo"
+
+
+def test_what_was_acknowledged_is_there_after_a_restart(serve: Serve, populated: URL) -> None:
+    with serve(populated) as server, EnrollmentClient(server.address) as client:
+        client.associate_courses("ada", ["chess", "algebra"])
+        first = client.list_student_courses("ada", page_size=1)
+        [page, *_] = first.pages
+        server.process.kill()
+
+    with serve(populated) as server, EnrollmentClient(server.address) as client:
+        rest = client.list_student_courses("ada", page_token=page.next_page_token)
+        assert [taken.course.id for taken in rest] == ["chess"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_stops_it_cleanly(serve: Serve, populated: URL, number: signal.Signals) -> None:
+    with serve(populated) as server:
+        with EnrollmentClient(server.address) as client:
+            list(client.list_student_courses("ada"))
+        server.process.send_signal(number)
+        _, errors = server.process.communicate(timeout=20)
+
+    assert (server.process.returncode, errors) == (0, "")
+
+
+def test_migrate_makes_a_new_database_ready(serve: Serve, databases: Databases) -> None:
+    with serve(databases.empty(), "--migrate") as server:
+        assert buf_curl(server, "grpc.health.v1.Health/Check").returncode == 0
+
+
+class TestRefusals:
+    """What cannot be served is said in one line, and nothing is served."""
+
+    def refused(self, installed: Path, folder: Path, *arguments: str) -> tuple[int, str]:
+        environment = {k: v for k, v in os.environ.items() if not k.startswith("ENROLLMENT_")}
+        result = subprocess.run(
+            [installed / "enrollment-server", *arguments],
+            check=False,
+            cwd=folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert result.stdout == ""
+        assert "Traceback" not in result.stderr
+        return result.returncode, result.stderr.splitlines()[-1]
+
+    def test_a_schema_not_at_head(
+        self, installed: Path, folder: Path, databases: Databases
+    ) -> None:
+        url = databases.empty()
+        spelled_out = url.render_as_string(hide_password=False)
+
+        assert self.refused(installed, folder, "serve", "--database-url", spelled_out) == (
+            1,
+            "Error: the schema is at revision none, not at 0002;"
+            f" run: enrollment-server migrate --database-url {url.render_as_string()}",
+        )
+        assert not (folder / "enrollment.db").exists()
+
+    def test_a_port_in_use(self, installed: Path, folder: Path, url: URL) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            address = f"127.0.0.1:{taken.getsockname()[1]}"
+            flags = [
+                "--database-url",
+                url.render_as_string(hide_password=False),
+                "--listen",
+                address,
+            ]
+
+            assert self.refused(installed, folder, "serve", *flags) == (
+                1,
+                f"Error: cannot listen on {address}: Address already in use",
+            )
+
+    @pytest.mark.parametrize("command", [["serve"], ["migrate"], ["check"], ["serve", "--migrate"]])
+    def test_an_unreachable_database(
+        self, installed: Path, folder: Path, command: list[str]
+    ) -> None:
+        url = "postgresql+psycopg://me:secret@127.0.0.1:1/db"
+
+        code, line = self.refused(installed, folder, *command, "--database-url", url)
+
+        assert code == 1
+        assert line.startswith("Error: cannot reach postgresql+psycopg://me:***@127.0.0.1:1/db: ")
+
+    @pytest.mark.parametrize("url", ["nonsense", "mysql://me:secret@host/db", "sqlite://"])
+    def test_a_bad_url(self, installed: Path, folder: Path, url: str) -> None:
+        code, line = self.refused(installed, folder, "serve", "--database-url", url)
+
+        assert code == 2
+        assert line.startswith("Error: Invalid value for '--database-url': ")
+        assert "secret" not in line
+
+    @pytest.mark.parametrize("listen", ["50051", "127.0.0.1", "127.0.0.1:x", "127.0.0.1:65536"])
+    def test_a_bad_address(
+        self, installed: Path, folder: Path, sqlite_databases: Databases, listen: str
+    ) -> None:
+        url = sqlite_databases.fresh().render_as_string(hide_password=False)
+        flags = ["--database-url", url, "--listen", listen]
+
+        assert self.refused(installed, folder, "serve", *flags) == (
+            1,
+            f"Error: '{listen}' is not HOST:PORT",
+        )
+
+
+class TestOtherCommands:
+    def command(self, installed: Path, url: URL, *arguments: str) -> str:
+        spelled_out = url.render_as_string(hide_password=False)
+        return run(installed / "enrollment-server", *arguments, "--database-url", spelled_out)
+
+    def test_migrate_says_what_it_did(self, installed: Path, databases: Databases) -> None:
+        url = databases.empty()
+        shown = url.render_as_string()
+
+        assert self.command(installed, url, "migrate") == (
+            f"{shown} went from revision none to 0002\n"
+        )
+        assert self.command(installed, url, "migrate") == f"{shown} is at revision 0002\n"
+
+    def test_migrate_can_print_what_would_run(self, installed: Path, databases: Databases) -> None:
+        url = databases.empty()
+
+        printed = self.command(installed, url, "migrate", "--sql")
+
+        assert "CREATE TABLE student_courses" in printed
+        assert not backends.exists(url) or url.get_backend_name() == "postgresql"
+        self.command(installed, url, "migrate")
+        assert self.command(installed, url, "migrate", "--sql") == ""
+
+    def test_check_passes_a_database_that_is_ready(self, installed: Path, url: URL) -> None:
+        assert self.command(installed, url, "check") == (
+            f"{url.render_as_string()} is reachable, at head, and as the code has it\n"
+        )
