@@ -33,18 +33,6 @@ from enrollment_server.ops import logging
 from enrollment_server.settings import DEFAULT_DATABASE_URL, Settings
 
 
-class DatabaseUrl(click.ParamType[URL]):
-    """A database URL that the service can use."""
-
-    name = "url"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> URL:
-        try:
-            return value if isinstance(value, URL) else backends.parse_url(value)
-        except backends.BadDatabaseUrlError as error:
-            self.fail(str(error), param, ctx)
-
-
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
 @click.version_option(__version__, prog_name="enrollment-server")
 def main() -> None:
@@ -63,9 +51,16 @@ def command(function: Callable[..., None]) -> click.Command:
     return main.command(context_settings={"auto_envvar_prefix": "ENROLLMENT"})(function)
 
 
+def parse_database_url(_context: click.Context, _option: click.Parameter, text: str) -> URL:
+    try:
+        return backends.parse_url(text)
+    except backends.BadDatabaseUrlError as error:
+        raise click.BadParameter(str(error)) from None
+
+
 database_url = click.option(
     "--database-url",
-    type=DatabaseUrl(),
+    callback=parse_database_url,
     default=DEFAULT_DATABASE_URL,
     metavar="URL",
     help="sqlite:///FILE, or postgresql+psycopg://USER:PASSWORD@HOST/DATABASE.",
