@@ -1,18 +1,19 @@
 """The wheels, built from the source and installed into an environment of their own."""
 
-import os
 import shutil
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 
 import pytest
 from sqlalchemy import URL
 
 from tests.support.rows import insert_students_and_courses
+from tests.support.serving import Server, serving_process
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -46,46 +47,13 @@ def installed(wheels: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return environment / "bin"
 
 
-class Server:
-    """`enrollment-server serve`, running."""
-
-    def __init__(self, process: "subprocess.Popen[str]", address: str) -> None:
-        self.process = process
-        self.address = address
-
-
 Serve = Callable[..., AbstractContextManager[Server]]
 
 
 @pytest.fixture
-def serve(installed: Path, tmp_path: Path) -> Serve:
+def serve(installed: Path) -> Serve:
     """Starts the installed server on a free port and waits for the line that says so."""
-
-    @contextmanager
-    def serve(url: URL, *flags: str) -> Iterator[Server]:
-        process = subprocess.Popen(
-            [installed / "enrollment-server", "serve", "--listen", "127.0.0.1:0", *flags],
-            env={
-                **os.environ,
-                "ENROLLMENT_DATABASE_URL": url.render_as_string(hide_password=False),
-            },
-            cwd=tmp_path,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        try:
-            assert process.stdout is not None
-            for line in process.stdout:
-                if " is ready on " in line:
-                    yield Server(process, line.split()[-1])
-                    return
-            pytest.fail(f"the server did not start: {process.communicate()[1]}")
-        finally:
-            process.kill()
-            process.communicate()
-
-    return serve
+    return partial(serving_process, installed / "enrollment-server")
 
 
 @pytest.fixture

@@ -14,8 +14,9 @@ from sqlalchemy import URL
 
 from enrollment import EnrollmentClient
 from enrollment_server.db import backends
-from tests.e2e.conftest import Serve, Server, run
+from tests.e2e.conftest import Serve, run
 from tests.support.databases import Databases
+from tests.support.serving import Server
 
 BIN = Path(sys.executable).parent
 
