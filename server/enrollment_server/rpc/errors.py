@@ -44,7 +44,7 @@ def answers(
     """Decorate a servicer's method: what it raises becomes the status of the call.
 
     It sets the status and returns, and does not abort: `grpcio-testing` would lose the
-    details. On a real server `TrailersOnlyErrors` has the last word.
+    details. On a real server `StrictStatuses` has the last word.
     """
 
     def decorate(
@@ -55,7 +55,7 @@ def answers(
             try:
                 return method(self, request, context)
             except errors.EnrollmentError as error:
-                _refuse(context, error)
+                refuse(context, error)
             except Exception:
                 error_id = uuid.uuid4().hex
                 logger.exception("error %s in %s", error_id, method.__name__)
@@ -67,7 +67,7 @@ def answers(
     return decorate
 
 
-def _refuse(context: grpc.ServicerContext, error: errors.EnrollmentError) -> None:
+def refuse(context: grpc.ServicerContext, error: errors.EnrollmentError) -> None:
     info = ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=error.metadata)
     details: list[Message] = [info]
     if isinstance(error, errors.InvalidRequest):

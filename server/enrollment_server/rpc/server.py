@@ -2,20 +2,25 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, TypeAlias
 
 import grpc
+from google.protobuf.message import DecodeError
 
 from enrollment.v1 import enrollment_pb2_grpc
+from enrollment_server.errors import InvalidRequest, Violation
+from enrollment_server.rpc.errors import refuse
 from enrollment_server.rpc.servicer import EnrollmentServicer
 from enrollment_server.service.association import AssociationService
+
+Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"
 
 
 def create_server(service: AssociationService, threads: int) -> grpc.Server:
     """A server of `enrollment.v1.EnrollmentService`; it listens nowhere yet."""
     server = grpc.server(
         ThreadPoolExecutor(threads, thread_name_prefix="rpc"),
-        interceptors=[TrailersOnlyErrors()],
+        interceptors=[StrictStatuses()],
         # A second server on a taken port is a mistake to refuse, not to share with.
         options=[("grpc.so_reuseport", 0)],
     )
@@ -23,30 +28,46 @@ def create_server(service: AssociationService, threads: int) -> grpc.Server:
     return server
 
 
-class TrailersOnlyErrors(grpc.ServerInterceptor):
-    """Sends an error as trailers alone, without headers and a message before them.
+class StrictStatuses(grpc.ServerInterceptor):
+    """Mends two statuses that gRPC would get wrong, of methods without streams.
 
-    A method that sets a status and returns has its response sent as well, and a client
-    that has seen headers does not retry (gRFC A6).
+    An error that a method sets before it returns is sent as trailers alone. gRPC would send
+    the response too, and a client that has seen headers does not retry (gRFC A6).
+
+    Bytes that are not a message, text that is not UTF-8 among them, are INVALID_ARGUMENT.
+    gRPC would say INTERNAL, as if the server had failed.
     """
 
     def intercept_service(
         self,
-        continuation: Callable[[grpc.HandlerCallDetails], "grpc.RpcMethodHandler[Any, Any] | None"],
+        continuation: Callable[[grpc.HandlerCallDetails], Handler],
         handler_call_details: grpc.HandlerCallDetails,
-    ) -> "grpc.RpcMethodHandler[Any, Any] | None":
+    ) -> Handler:
         handler = continuation(handler_call_details)
         if handler is None or handler.unary_unary is None:
             return handler
-        method = handler.unary_unary
+        method, decode = handler.unary_unary, handler.request_deserializer
+
+        def deserializer(encoded: bytes) -> Any:
+            try:
+                return decode(encoded) if decode else encoded
+            except DecodeError:
+                return InvalidRequest(
+                    "The request cannot be decoded: it is damaged, or of another type.",
+                    [Violation("", "cannot be decoded")],
+                )
 
         def behavior(request: Any, context: Any) -> Any:
-            response = method(request, context)
+            response = None
+            if isinstance(request, InvalidRequest):
+                refuse(context, request)
+            else:
+                response = method(request, context)
             code = context.code()
             if code not in (None, grpc.StatusCode.OK):
                 context.abort(code, context.details())
             return response
 
         return grpc.unary_unary_rpc_method_handler(
-            behavior, handler.request_deserializer, handler.response_serializer
+            behavior, deserializer, handler.response_serializer
         )
