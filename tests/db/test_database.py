@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, Program
 from enrollment_server.db import backends, database
 from enrollment_server.db.database import ATTEMPTS, Database
 from enrollment_server.errors import Conflict, DatabaseUnavailable
-from tests.support.databases import Databases
+from tests.support.databases import Databases, terminate
 
 
 @pytest.fixture(autouse=True)
@@ -108,38 +108,14 @@ class TestLostConnection:
     def test_is_replaced_for_a_read(self, engine: Engine) -> None:
         units = Database(engine)
         first = units.run(lambda: backend_of(units.reading()))
-        terminate(engine, first)
+        terminate(engine.url, first)
 
         assert units.run(lambda: backend_of(units.reading())) != first
-
-    def test_ends_a_transaction_which_may_have_been_committed(self, engine: Engine) -> None:
-        units = Database(engine)
-        attempts = []
-
-        def work() -> None:
-            with units.transaction() as connection:
-                attempts.append(1)
-                backend = connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
-                terminate(engine, backend)
-                connection.execute(text("SELECT 1"))
-
-        with pytest.raises(DatabaseUnavailable):
-            units.run(work)
-        assert len(attempts) == 1
 
 
 def backend_of(connection: Connection) -> int:
     with connection:
         return int(connection.execute(text("SELECT pg_backend_pid()")).scalar_one())
-
-
-def terminate(engine: Engine, backend: int) -> None:
-    """End a connection of the engine's, through one that is not."""
-    other = backends.create_engine(engine.url)
-    with other.connect() as connection:
-        # Waits, at most so many milliseconds, until it is gone.
-        connection.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": backend})
-    other.dispose()
 
 
 class TestBusySQLite:

@@ -73,6 +73,15 @@ def migrate(url: URL) -> None:
     engine.dispose()
 
 
+def terminate(url: URL, backend: int) -> None:
+    """End a connection to PostgreSQL, by the process id of its backend."""
+    other = backends.create_engine(url)
+    with other.connect() as connection:
+        # Waits, at most so many milliseconds, until it is gone.
+        connection.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": backend})
+    other.dispose()
+
+
 @contextmanager
 def postgresql_server(folder: Path) -> Iterator[URL]:
     """A PostgreSQL server of its own, on a Unix socket, for as long as the context lasts."""

@@ -9,7 +9,20 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy
-from sqlalchemy import URL, Connection, Engine, Table, event
+from sqlalchemy import (
+    URL,
+    ColumnElement,
+    Connection,
+    Engine,
+    Table,
+    Text,
+    TextClause,
+    cast,
+    event,
+    func,
+    null,
+    text,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.types import TypeEngine
@@ -31,6 +44,10 @@ class Backend:
     rowset: Callable[[str, Mapping[str, TypeEngine[Any]]], Rowset]
     insert: Callable[[Table], Any]  # an INSERT that knows ON CONFLICT
     lateral: bool  # whether a subquery in FROM can see the tables before it
+    # What a write returns to name its transaction, and what asks what became of it: a
+    # commit can succeed though the connection breaks before the answer.
+    transaction_number: ColumnElement[Any]
+    transaction_status: TextClause | None
     connect_args: dict[str, Any]
     prepare: Callable[[Engine], None]
 
@@ -57,6 +74,8 @@ _BACKENDS = {
         rowset=JsonRowset,
         insert=sqlite.insert,
         lateral=False,
+        transaction_number=null(),  # no connection to lose
+        transaction_status=None,
         connect_args={"timeout": BUSY_TIMEOUT},
         prepare=_prepare_sqlite,
     ),
@@ -64,6 +83,8 @@ _BACKENDS = {
         rowset=ArrayRowset,
         insert=postgresql.insert,
         lateral=True,
+        transaction_number=cast(func.pg_current_xact_id(), Text),
+        transaction_status=text("SELECT pg_xact_status(CAST(CAST(:number AS text) AS xid8))"),
         connect_args={"connect_timeout": CONNECT_TIMEOUT},
         prepare=lambda _engine: None,
     ),
@@ -75,10 +96,10 @@ def backend_of(engine: Engine) -> Backend:
     return _BACKENDS[engine.dialect.name]
 
 
-def parse_url(text: str) -> URL:
+def parse_url(spelled: str) -> URL:
     """The URL, naming its driver. Raises BadDatabaseUrlError."""
     try:
-        url = sqlalchemy.make_url(text)
+        url = sqlalchemy.make_url(spelled)
     except (ArgumentError, ValueError):
         raise BadDatabaseUrlError(
             "not a database URL; write sqlite:///FILE or "

@@ -60,18 +60,18 @@ class Bulk:
         """Associate all pairs that can be; returns how many were new, and the unknown."""
 
         def work() -> tuple[int, list[UnknownPair]]:
-            with self._database.transaction() as connection:
-                unknown = self._pairs.unknown(connection, pairs)
+            with self._database.transaction() as transaction:
+                unknown = self._pairs.unknown(transaction.connection, pairs)
                 left_out = {pair.place for pair in unknown}
                 known = [pair for place, pair in enumerate(pairs) if place not in left_out]
-                return self._pairs.insert(connection, known), unknown
+                return self._pairs.insert(transaction.connection, known), unknown
 
         return self._database.run(work)
 
     def _upsert(self, upsert: "_Upsert", rows: Sequence[Cells]) -> Upserted:
         def work() -> Upserted:
-            with self._database.transaction() as connection:
-                return upsert.run(connection, rows)
+            with self._database.transaction() as transaction:
+                return upsert.run(transaction.connection, rows)
 
         return self._database.run(work)
 

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from enrollment_server.db import faults
+from enrollment_server.db.backends import backend_of
 from enrollment_server.errors import Conflict, DatabaseUnavailable
 
 T = TypeVar("T")
@@ -21,34 +22,54 @@ LONGEST_PAUSE = 0.2  # seconds
 logger = logging.getLogger(__name__)
 
 
+class Transaction:
+    """A transaction that is under way.
+
+    Whoever writes in it notes its `number` (see `Backend.transaction_number`); with that
+    it can be told whether a commit happened that the database could not confirm.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.number: str | None = None
+
+
 class Database:
     """Connections, and the retrying of what is done with them."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._autocommit = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._status = backend_of(engine).transaction_status
 
     def reading(self) -> Connection:
         """A connection for reads: each statement is one round trip, without a transaction."""
         return self._autocommit.connect()
 
     @contextmanager
-    def transaction(self) -> Iterator[Connection]:
-        """A connection in a transaction, committed at the end, or rolled back by an error."""
-        try:
-            with self._engine.begin() as connection:
-                yield connection
-        except SQLAlchemyError as error:
-            if faults.is_lost_connection(error):
-                # Maybe as the commit was done: to run it again could answer wrongly.
-                raise _unavailable(error) from error
-            raise
+    def transaction(self) -> Iterator[Transaction]:
+        """A transaction, committed at the end, or rolled back by an error.
+
+        When it ends without one, it is committed, also if the connection broke meanwhile.
+        """
+        with self._engine.connect() as connection:  # closing it rolls back what is left
+            begun = connection.begin()
+            transaction = Transaction(connection)
+            yield transaction
+            try:
+                begun.commit()
+            except SQLAlchemyError as error:
+                lost = faults.is_lost_connection(error)
+                if not lost or not self._was_committed(transaction, error):
+                    raise
+                logger.warning("a commit was confirmed by another connection")
 
     def run(self, work: Callable[[], T]) -> T:
         """Run a unit of work, as a whole again if others got in its way.
 
         It may look first, in `reading`, and write then, in one `transaction`: rows that it
-        saw and that are gone when it refers to them are such a case.
+        saw and that are gone when it refers to them are such a case. So is a connection
+        that is lost, be it because the database restarted while it was idle.
 
         Raises Conflict when others stayed in its way to the last attempt, and
         DatabaseUnavailable when the database cannot be reached.
@@ -58,7 +79,6 @@ class Database:
                 return work()
             except SQLAlchemyError as error:
                 conflict = faults.is_conflict(error) or faults.is_foreign_key_violation(error)
-                # A pooled connection may have died while idle, when the database restarted.
                 if failures < ATTEMPTS and (conflict or faults.is_lost_connection(error)):
                     time.sleep(_pause(failures))
                 elif conflict:
@@ -68,6 +88,21 @@ class Database:
                 else:
                     raise
         raise AssertionError("the last attempt returns or raises")
+
+    def _was_committed(self, transaction: Transaction, error: SQLAlchemyError) -> bool:
+        """What became of a transaction whose connection was lost in its commit."""
+        if self._status is None or transaction.number is None:
+            raise _unavailable(error) from error
+        for failures in range(1, ATTEMPTS + 1):
+            try:
+                with self.reading() as connection:
+                    status = connection.scalar(self._status, {"number": transaction.number})
+            except SQLAlchemyError as another:
+                raise _unavailable(another) from another
+            if status in ("committed", "aborted"):
+                return bool(status == "committed")
+            time.sleep(_pause(failures))  # its backend has not noticed yet
+        raise _unavailable(error) from error
 
 
 def _pause(failures: int) -> float:

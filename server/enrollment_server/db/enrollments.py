@@ -5,16 +5,16 @@ requests; one call is a batch of one. The answers are facts: what they mean for 
 is for the service to say.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum, auto
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Engine
 
 from enrollment_server.db.backends import backend_of
-from enrollment_server.db.database import Database
+from enrollment_server.db.database import Database, Transaction
 from enrollment_server.db.statements import Statements
 from enrollment_server.domain import Association, Course, Page, StudentCourse
 
@@ -72,8 +72,8 @@ class _Known(NamedTuple):
 class Enrollments:
     """The association table and what it refers to.
 
-    Methods raise DatabaseUnavailable and Conflict; then nothing was written, or, if the
-    connection broke in a commit, it is not known.
+    Methods raise Conflict: then nothing was written; and DatabaseUnavailable: then, if the
+    database went away in a commit, it is not known.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -121,8 +121,8 @@ class Enrollments:
         }
         created: set[_Pair] = set()
         if to_write:
-            with self._database.transaction() as connection:
-                created, written = self._insert(connection, to_write)
+            with self._database.transaction() as transaction:
+                created, written = self._insert(transaction, to_write)
             known |= written
         return [_associate_result(request, known, created) for request in requests]
 
@@ -133,8 +133,8 @@ class Enrollments:
         """
 
         def work() -> list[RemoveResult]:
-            with self._database.transaction() as connection:
-                return self._delete(connection, requests)
+            with self._database.transaction() as transaction:
+                return self._delete(transaction, requests)
 
         return self._database.run(work)
 
@@ -147,32 +147,33 @@ class Enrollments:
         }
 
     def _insert(
-        self, connection: Connection, pairs: set[_Pair]
+        self, transaction: Transaction, pairs: set[_Pair]
     ) -> tuple[set[_Pair], dict[_Pair, _Known]]:
         """The pairs that this made, and what there is now of all of them."""
         now = datetime.now(UTC)
         # In order, as everywhere: two transactions that wait for each other's rows in
         # turn would be a deadlock.
         parameters = self._statements.pairs.parameters(sorted(pairs))
-        result = connection.execute(
+        result = transaction.connection.execute(
             self._statements.insert_pairs, {**parameters, "create_time": now}
         )
-        created = {(student_id, course_id) for student_id, course_id in result}
+        created = _pairs_written(transaction, result)
         written = dict.fromkeys(created, _Known(student=True, course=True, create_time=now))
         if created != pairs:
-            written |= self._find(connection, pairs - created)
+            written |= self._find(transaction.connection, pairs - created)
         return created, written
 
     def _delete(
-        self, connection: Connection, requests: Sequence[RemoveRequest]
+        self, transaction: Transaction, requests: Sequence[RemoveRequest]
     ) -> list[RemoveResult]:
         parameters = self._statements.pairs.parameters(sorted(set(requests)))
-        result = connection.execute(self._statements.delete_pairs, parameters)
-        deleted: set[_Pair] = {(student_id, course_id) for student_id, course_id in result}
+        result = transaction.connection.execute(self._statements.delete_pairs, parameters)
+        deleted = _pairs_written(transaction, result)
         students = {r.student_id for r in requests if r not in deleted}
         if students:
             parameters = self._statements.students.parameters([(s,) for s in sorted(students)])
-            students = set(connection.scalars(self._statements.find_students, parameters))
+            found = transaction.connection.scalars(self._statements.find_students, parameters)
+            students = set(found)
         students |= {student_id for student_id, _ in deleted}
 
         results = []
@@ -189,6 +190,14 @@ class Enrollments:
 
 def _pairs(request: AssociateRequest) -> list[_Pair]:
     return [(request.student_id, course_id) for course_id in request.course_ids]
+
+
+def _pairs_written(transaction: Transaction, result: Iterable[Any]) -> set[_Pair]:
+    pairs = set()
+    for student_id, course_id, number in result:
+        pairs.add((student_id, course_id))
+        transaction.number = number
+    return pairs
 
 
 def _page(courses: list[StudentCourse] | None, size: int) -> Page | None:

@@ -76,7 +76,10 @@ class Statements:
         )
 
     def _insert_pairs(self) -> ReturningInsert[Any]:
-        """Insert the pairs that are not there, at `create_time`; return those inserted."""
+        """Insert the pairs that are not there, at `create_time`.
+
+        Returns those inserted, each with the transaction's number.
+        """
         asked = self.pairs.table.c
         key = [student_courses.c.student_id, student_courses.c.course_id]
         rows = select(
@@ -93,14 +96,18 @@ class Statements:
                 set_={"create_time": student_courses.c.create_time},
                 where=false(),
             )
-            .returning(*key),
+            .returning(*key, self._backend.transaction_number),
         )
 
     def _delete_pairs(self) -> ReturningDelete[Any]:
-        """Delete the pairs that are there; return them."""
+        """Delete the pairs that are there; return them, with the transaction's number."""
         asked = select(self.pairs.table.c.student_id, self.pairs.table.c.course_id)
         key = [student_courses.c.student_id, student_courses.c.course_id]
-        return delete(student_courses).where(tuple_(*key).in_(asked)).returning(*key)
+        return (
+            delete(student_courses)
+            .where(tuple_(*key).in_(asked))
+            .returning(*key, self._backend.transaction_number)
+        )
 
     def _list_pages(self) -> Select[Any]:
         """Of each page asked for whose student exists: its courses, or one row of nulls.

@@ -1,0 +1,158 @@
+"""Connections that break in the middle: PostgreSQL ends them, at every step and at the commit.
+
+Whatever happens, what the caller is told is what the table says.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import psycopg
+import pytest
+from sqlalchemy import Connection, Engine, event, text
+
+from enrollment_server.db import backends, database
+from enrollment_server.db.enrollments import (
+    AssociateRequest,
+    Enrollments,
+    RemoveRequest,
+    RemoveResult,
+)
+from enrollment_server.errors import DatabaseUnavailable
+from tests.support.databases import Databases, terminate
+from tests.support.rows import insert_students_and_courses
+
+Act = Callable[[Enrollments], Any]
+
+
+@pytest.fixture
+def engine(postgresql_databases: Databases) -> Iterator[Engine]:
+    url = postgresql_databases.fresh()
+    insert_students_and_courses(url)
+    engine = backends.create_engine(url, pool_size=2)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def enrollments(engine: Engine) -> Enrollments:
+    enrollments = Enrollments(engine)
+    enrollments.associate([AssociateRequest("ada", ("chess",))])
+    return enrollments
+
+
+def associate(enrollments: Enrollments) -> list[tuple[str, bool]]:
+    [result] = enrollments.associate([AssociateRequest("ada", ("algebra", "chess"))])
+    return [(a.course_id, a.created) for a in result.associations]
+
+
+def remove(enrollments: Enrollments) -> list[RemoveResult]:
+    return enrollments.remove([RemoveRequest("ada", "chess")])
+
+
+def table(engine: Engine) -> list[str]:
+    with engine.connect() as connection:
+        return list(
+            connection.scalars(text("SELECT course_id FROM student_courses ORDER BY course_id"))
+        )
+
+
+EXPECTED: list[Any] = [
+    pytest.param(
+        associate, [("algebra", True), ("chess", False)], ["algebra", "chess"], id="associate"
+    ),
+    pytest.param(remove, [RemoveResult.REMOVED], [], id="remove"),
+]
+
+
+@pytest.mark.parametrize("statement", [1, 2, 3])
+@pytest.mark.parametrize(("act", "answer", "rows"), EXPECTED)
+def test_lost_before_a_statement_the_work_is_done_again(
+    engine: Engine, enrollments: Enrollments, act: Act, answer: Any, rows: Any, statement: int
+) -> None:
+    steps = list(range(1, statement + 1))
+
+    def break_it(_conn: object, cursor: Any, *_: object) -> None:
+        if steps and steps.pop(0) == statement:
+            terminate(engine.url, cursor.connection.info.backend_pid)
+
+    event.listen(engine, "before_cursor_execute", break_it)
+    try:
+        assert act(enrollments) == answer
+    finally:
+        event.remove(engine, "before_cursor_execute", break_it)
+
+    assert table(engine) == rows
+
+
+@pytest.mark.parametrize(("act", "answer", "rows"), EXPECTED)
+def test_lost_before_the_commit_the_work_is_done_again(
+    engine: Engine, enrollments: Enrollments, act: Act, answer: Any, rows: Any
+) -> None:
+    pending = ["once"]
+
+    def break_it(connection: Any) -> None:
+        if pending:
+            pending.pop()
+            terminate(engine.url, connection.connection.dbapi_connection.info.backend_pid)
+
+    event.listen(engine, "commit", break_it)
+
+    assert act(enrollments) == answer
+    assert not pending
+    assert table(engine) == rows
+
+
+def lose_answers_to_commits(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, after: Callable[[], None] = lambda: None
+) -> None:
+    """Let every commit succeed, and its connection break before the answer comes."""
+
+    def do_commit(connection: Any) -> None:
+        connection.commit()
+        connection.dbapi_connection.close()
+        after()
+        raise psycopg.OperationalError("server closed the connection unexpectedly")
+
+    monkeypatch.setattr(engine.dialect, "do_commit", do_commit)
+
+
+@pytest.mark.parametrize(("act", "answer", "rows"), EXPECTED)
+def test_lost_after_the_commit_the_answer_is_still_true(
+    engine: Engine,
+    enrollments: Enrollments,
+    monkeypatch: pytest.MonkeyPatch,
+    act: Act,
+    answer: Any,
+    rows: Any,
+) -> None:
+    lose_answers_to_commits(engine, monkeypatch)
+
+    assert act(enrollments) == answer
+    assert table(engine) == rows
+
+
+@pytest.mark.parametrize("act", [associate, remove])
+def test_a_commit_that_nobody_can_tell_of_is_unavailable(
+    engine: Engine, enrollments: Enrollments, monkeypatch: pytest.MonkeyPatch, act: Act
+) -> None:
+    def refuse(*_: object) -> None:
+        raise psycopg.OperationalError("no such server")
+
+    lose_answers_to_commits(
+        engine, monkeypatch, after=lambda: event.listen(engine, "do_connect", refuse)
+    )
+
+    with pytest.raises(DatabaseUnavailable):
+        act(enrollments)
+
+
+def test_a_commit_in_progress_is_waited_for(
+    engine: Engine, enrollments: Enrollments, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lose_answers_to_commits(engine, monkeypatch)
+    monkeypatch.setattr(database, "LONGEST_PAUSE", 0)
+    answers = iter(["in progress", "in progress", "committed"])
+    monkeypatch.setattr(Connection, "scalar", lambda *_: next(answers))
+
+    assert remove(enrollments) == [RemoveResult.REMOVED]
+    assert list(answers) == []
