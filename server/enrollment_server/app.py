@@ -5,15 +5,12 @@ import socket
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from enrollment.v1 import enrollment_pb2
 from enrollment_server.db import backends, schema
 from enrollment_server.db.enrollments import Enrollments
 from enrollment_server.ops.health import Health
-from enrollment_server.rpc.server import create_server
+from enrollment_server.rpc.server import SERVICE, create_server
 from enrollment_server.service.association import AssociationService
 from enrollment_server.settings import Settings
-
-SERVICE = enrollment_pb2.DESCRIPTOR.services_by_name["EnrollmentService"].full_name
 
 
 class CannotListenError(Exception):
@@ -31,7 +28,7 @@ class App:
         self._engine = backends.create_engine(settings.database_url, pool_size=settings.threads)
         service = AssociationService(Enrollments(self._engine))
         self._health = Health(SERVICE)
-        self._server = create_server(service, settings.threads)
+        self._server = create_server(service, threads=settings.threads, queue=settings.queue)
         health_pb2_grpc.add_HealthServicer_to_server(self._health.servicer, self._server)
         health_service = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
         reflection.enable_server_reflection(

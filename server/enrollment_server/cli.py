@@ -83,6 +83,12 @@ database_url = click.option(
     help="Calls answered at once, each with a database connection of its own.",
 )
 @click.option(
+    "--queue",
+    type=click.IntRange(min=1),
+    default=Settings.queue,
+    help="Calls that may wait for a thread; more are refused with RESOURCE_EXHAUSTED.",
+)
+@click.option(
     "--drain-timeout",
     type=click.FloatRange(min=0),
     default=Settings.drain_timeout,

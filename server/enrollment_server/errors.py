@@ -7,7 +7,8 @@
     ├── CourseNotFound
     ├── CourseNotAssociated
     ├── DatabaseUnavailable
-    └── Conflict
+    ├── Conflict
+    └── Overloaded
 
 Each has the `reason` that the contract publishes as `ErrorReason`, a message for people,
 and `metadata` with the values that the message speaks of. Which gRPC status each becomes
@@ -110,3 +111,12 @@ class Conflict(EnrollmentError):
 
     def __init__(self) -> None:
         super().__init__("Concurrent changes got in the way; try again.")
+
+
+class Overloaded(EnrollmentError):
+    """More calls wait than the server lets; this one was refused before any work."""
+
+    reason = "OVERLOADED"
+
+    def __init__(self) -> None:
+        super().__init__("The server has more calls than it can take; try again after a pause.")

@@ -13,7 +13,7 @@ from tests.support.statuses import Refusal, refusal
 
 @pytest.fixture
 def channel() -> Iterator[grpc.Channel]:
-    server = create_server(cast(AssociationService, None), threads=2)  # never reached
+    server = create_server(cast(AssociationService, None), threads=2, queue=2)  # never reached
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:

@@ -162,7 +162,7 @@ class TestRetries:
                     raise DatabaseUnavailable
                 return True
 
-        server = create_server(cast(AssociationService, Flaky()), threads=2)
+        server = create_server(cast(AssociationService, Flaky()), threads=2, queue=2)
         port = server.add_insecure_port("127.0.0.1:0")
         server.start()
         yield f"127.0.0.1:{port}"

@@ -10,11 +10,13 @@ class Health:
     """The health servicer, for the server as a whole (`""`) and for each of its services."""
 
     def __init__(self, *services: str) -> None:
+        threads = ThreadPoolExecutor(1, thread_name_prefix="health")
         # Not blocking: a Watch is a call without end, and would keep a thread of the server.
         self.servicer = HealthServicer(
-            experimental_non_blocking=True,
-            experimental_thread_pool=ThreadPoolExecutor(1, thread_name_prefix="health"),
+            experimental_non_blocking=True, experimental_thread_pool=threads
         )
+        # As the servicer does with Watch itself: however many calls wait, no check does.
+        self.servicer.Check.__func__.experimental_thread_pool = threads
         self._services = ("", *services)
         self._set(HealthCheckResponse.NOT_SERVING)
 

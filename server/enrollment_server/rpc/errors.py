@@ -28,6 +28,7 @@ _CODES = {
     errors.CourseNotAssociated: grpc.StatusCode.NOT_FOUND,
     errors.DatabaseUnavailable: grpc.StatusCode.UNAVAILABLE,
     errors.Conflict: grpc.StatusCode.ABORTED,
+    errors.Overloaded: grpc.StatusCode.RESOURCE_EXHAUSTED,
 }
 
 logger = logging.getLogger(__name__)

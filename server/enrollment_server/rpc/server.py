@@ -1,26 +1,30 @@
 """The gRPC server, with everything that is between the port and the servicer."""
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeAlias
+from typing import Any
 
 import grpc
 from google.protobuf.message import DecodeError
 
-from enrollment.v1 import enrollment_pb2_grpc
+from enrollment.v1 import enrollment_pb2, enrollment_pb2_grpc
 from enrollment_server.errors import InvalidRequest, Violation
+from enrollment_server.rpc.admission import Admission, CountingThreadPool, Handler
 from enrollment_server.rpc.errors import refuse
 from enrollment_server.rpc.servicer import EnrollmentServicer
 from enrollment_server.service.association import AssociationService
 
-Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"
+SERVICE = enrollment_pb2.DESCRIPTOR.services_by_name["EnrollmentService"].full_name
 
 
-def create_server(service: AssociationService, threads: int) -> grpc.Server:
-    """A server of `enrollment.v1.EnrollmentService`; it listens nowhere yet."""
+def create_server(service: AssociationService, *, threads: int, queue: int) -> grpc.Server:
+    """A server of `enrollment.v1.EnrollmentService`; it listens nowhere yet.
+
+    It answers `threads` calls at once, lets `queue` more wait, and refuses others.
+    """
+    pool = CountingThreadPool(threads)
     server = grpc.server(
-        ThreadPoolExecutor(threads, thread_name_prefix="rpc"),
-        interceptors=[StrictStatuses()],
+        pool,
+        interceptors=[Admission(SERVICE, pool, queue), StrictStatuses()],
         # A second server on a taken port is a mistake to refuse, not to share with.
         options=[("grpc.so_reuseport", 0)],
     )
@@ -29,7 +33,7 @@ def create_server(service: AssociationService, threads: int) -> grpc.Server:
 
 
 class StrictStatuses(grpc.ServerInterceptor):
-    """Mends two statuses that gRPC would get wrong, of methods without streams.
+    """Mends two statuses that gRPC would get wrong, of the methods of our service.
 
     An error that a method sets before it returns is sent as trailers alone. gRPC would send
     the response too, and a client that has seen headers does not retry (gRFC A6).
@@ -44,7 +48,8 @@ class StrictStatuses(grpc.ServerInterceptor):
         handler_call_details: grpc.HandlerCallDetails,
     ) -> Handler:
         handler = continuation(handler_call_details)
-        if handler is None or handler.unary_unary is None:
+        ours = handler_call_details.method.startswith(f"/{SERVICE}/")
+        if not ours or handler is None or handler.unary_unary is None:
             return handler
         method, decode = handler.unary_unary, handler.request_deserializer
 

@@ -1,0 +1,116 @@
+"""More calls than the server takes: the excess is refused at once, the rest is answered."""
+
+from collections.abc import Iterator
+from threading import Event, Semaphore
+from typing import Any, cast
+
+import grpc
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from enrollment.v1 import enrollment_pb2 as pb
+from enrollment_server.ops.health import Health
+from enrollment_server.rpc.server import SERVICE, create_server
+from enrollment_server.service.association import AssociationService
+from tests.support.statuses import Refusal, refusal
+
+THREADS, QUEUE = 2, 3
+
+
+class Slow:
+    """A service that answers when it is let."""
+
+    def __init__(self) -> None:
+        self.begun = Semaphore(0)
+        self.may_end = Event()
+
+    def remove_student_course(self, *_: object, **__: object) -> bool:
+        self.begun.release()
+        return self.may_end.wait(timeout=30)
+
+
+@pytest.fixture
+def service() -> Iterator[Slow]:
+    slow = Slow()
+    yield slow
+    slow.may_end.set()
+
+
+@pytest.fixture
+def channel(service: Slow) -> Iterator[grpc.Channel]:
+    server = create_server(cast(AssociationService, service), threads=THREADS, queue=QUEUE)
+    health = Health(SERVICE)
+    health.serving()
+    health_pb2_grpc.add_HealthServicer_to_server(health.servicer, server)
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+        yield channel
+    service.may_end.set()
+    server.stop(None).wait()
+
+
+def call(channel: grpc.Channel) -> Any:
+    method: Any = channel.unary_unary(
+        f"/{SERVICE}/RemoveCourse", response_deserializer=pb.RemoveCourseResponse.FromString
+    )
+    request = pb.RemoveCourseRequest(student_id="ada", course_id="chess")
+    return method.future(request.SerializeToString(), timeout=30)
+
+
+def fill(channel: grpc.Channel, service: Slow) -> list[Any]:
+    """Calls for every thread, and for every place in the queue."""
+    running = [call(channel) for _ in range(THREADS)]
+    for _ in running:
+        assert service.begun.acquire(timeout=10)
+    waiting: list[Any] = []
+    while len(waiting) < QUEUE:
+        waiting.append(call(channel))
+    return running + waiting
+
+
+def refused(calls: list[Any]) -> list[Any]:
+    """Those that are answered though no thread is free."""
+    return [one for one in calls if one.done()]
+
+
+def test_the_excess_is_refused_and_the_rest_is_answered(
+    channel: grpc.Channel, service: Slow
+) -> None:
+    accepted = fill(channel, service)
+
+    # Calls of one channel arrive in the order in which they are made.
+    excess = call(channel)
+    error = excess.exception(timeout=5)
+
+    assert refusal(error.code(), error.details(), error.trailing_metadata()) == Refusal(
+        "RESOURCE_EXHAUSTED",
+        "The server has more calls than it can take; try again after a pause.",
+        "OVERLOADED",
+    )
+    assert refused(accepted) == []
+    service.may_end.set()
+    assert all(one.result(timeout=10).removed for one in accepted)
+
+
+def test_calls_are_taken_again_when_the_queue_is_shorter(
+    channel: grpc.Channel, service: Slow
+) -> None:
+    accepted = fill(channel, service)
+    assert call(channel).exception(timeout=5) is not None
+
+    service.may_end.set()
+    for one in accepted:
+        one.result(timeout=10)
+
+    assert call(channel).result(timeout=10).removed
+
+
+def test_health_is_answered_whatever_waits(channel: grpc.Channel, service: Slow) -> None:
+    fill(channel, service)
+
+    answer = health_pb2_grpc.HealthStub(channel).Check(
+        health_pb2.HealthCheckRequest(service=SERVICE), timeout=5
+    )
+
+    assert answer.status == health_pb2.HealthCheckResponse.SERVING
