@@ -4,9 +4,11 @@ The server hands over a connection; on its own, Alembic uses ENROLLMENT_DATABASE
 """
 
 import os
+import time
 
 from alembic import context
-from sqlalchemy import Connection, text
+from alembic.util import CommandError
+from sqlalchemy import URL, Connection, text
 
 from enrollment_server.db.backends import create_engine, parse_url
 from enrollment_server.db.models import Base
@@ -17,12 +19,13 @@ LOCK_TIMEOUT = "5s"
 STATEMENT_TIMEOUT = "10min"
 # Held while migrating: two at once would both set out from the same revision.
 ADVISORY_LOCK = 7_310_027
+LONGEST_WAIT = 60  # seconds for another migration to end
 
 
 def migrate(connection: Connection) -> None:
     postgresql = connection.dialect.name == "postgresql"
     if postgresql:
-        connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": ADVISORY_LOCK})
+        take_advisory_lock(connection)
         connection.execute(text(f"SET lock_timeout = '{LOCK_TIMEOUT}'"))
         connection.execute(text(f"SET statement_timeout = '{STATEMENT_TIMEOUT}'"))
         connection.commit()
@@ -37,6 +40,18 @@ def migrate(connection: Connection) -> None:
         context.run_migrations()
 
 
+def take_advisory_lock(connection: Connection) -> None:
+    # By trying again, not by waiting in the database: a statement that waits holds a
+    # snapshot, for the end of which CREATE INDEX CONCURRENTLY would wait in turn.
+    give_up = time.monotonic() + LONGEST_WAIT
+    statement = text("SELECT pg_try_advisory_lock(:key)")
+    while not connection.scalar(statement, {"key": ADVISORY_LOCK}):
+        connection.rollback()
+        if time.monotonic() > give_up:
+            raise CommandError(f"another migration has been running for {LONGEST_WAIT} seconds")
+        time.sleep(0.2)
+
+
 def write_sql(dialect: str) -> None:
     context.configure(
         dialect_name=dialect,
@@ -46,15 +61,21 @@ def write_sql(dialect: str) -> None:
         literal_binds=True,
     )
     with context.begin_transaction():
+        if dialect == "postgresql":
+            context.execute(f"SET lock_timeout = '{LOCK_TIMEOUT}'")
+            context.execute(f"SET statement_timeout = '{STATEMENT_TIMEOUT}'")
         context.run_migrations()
 
 
+def url_of_the_environment() -> URL:
+    return parse_url(os.environ.get("ENROLLMENT_DATABASE_URL") or DEFAULT_DATABASE_URL)
+
+
 given = context.config.attributes
-url = parse_url(os.environ.get("ENROLLMENT_DATABASE_URL", DEFAULT_DATABASE_URL))
 if context.is_offline_mode():
-    write_sql(given.get("dialect", url.get_backend_name()))
+    write_sql(given.get("dialect") or url_of_the_environment().get_backend_name())
 elif "connection" in given:
     migrate(given["connection"])
 else:
-    with create_engine(url).connect() as connection_of_its_own:
+    with create_engine(url_of_the_environment()).connect() as connection_of_its_own:
         migrate(connection_of_its_own)

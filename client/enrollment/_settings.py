@@ -18,7 +18,8 @@ class RetryPolicy:
 
     `max_attempts` counts the first. The pause before each further one is random, up to
     `initial_backoff` seconds, times `backoff_multiplier` each time, at most `max_backoff`.
-    Raises ValueError for an `initial_backoff` below 0.01.
+    Raises ValueError unless `max_attempts` is 2 to 5 (gRPC allows no more), the pauses are
+    0.01 to 3600 seconds, and the multiplier is 1 to 100.
     """
 
     max_attempts: int = 4
@@ -27,9 +28,13 @@ class RetryPolicy:
     backoff_multiplier: float = 2.0
 
     def __post_init__(self) -> None:
+        if not 2 <= self.max_attempts <= 5:
+            raise ValueError("max_attempts is not 2 to 5; for no retries, say retry=None")
         # gRPC 1.85 was seen to forget a call whose pause came to less than a millisecond.
-        if self.initial_backoff < 0.01:
-            raise ValueError("initial_backoff is less than 0.01 seconds")
+        if not (0.01 <= self.initial_backoff <= 3600 and 0.01 <= self.max_backoff <= 3600):
+            raise ValueError("initial_backoff and max_backoff are not 0.01 to 3600 seconds")
+        if not 1 <= self.backoff_multiplier <= 100:
+            raise ValueError("backoff_multiplier is not 1 to 100")
 
 
 DEFAULT_RETRY = RetryPolicy()
@@ -42,8 +47,8 @@ def channel_options(retry: RetryPolicy | None) -> list[tuple[str, str | int]]:
         return [*options, ("grpc.enable_retries", 0)]
     policy = {
         "maxAttempts": retry.max_attempts,
-        "initialBackoff": f"{retry.initial_backoff}s",
-        "maxBackoff": f"{retry.max_backoff}s",
+        "initialBackoff": f"{retry.initial_backoff:.3f}s",
+        "maxBackoff": f"{retry.max_backoff:.3f}s",
         "backoffMultiplier": retry.backoff_multiplier,
         "retryableStatusCodes": ["UNAVAILABLE"],
     }

@@ -3,11 +3,11 @@
 import socket
 
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
 
 from enrollment_server.db import backends, schema
 from enrollment_server.db.enrollments import Enrollments
 from enrollment_server.ops.health import Health
+from enrollment_server.ops.reflection import add_reflection
 from enrollment_server.rpc.server import SERVICE, create_server
 from enrollment_server.service.association import AssociationService
 from enrollment_server.settings import Settings
@@ -31,9 +31,7 @@ class App:
         self._server = create_server(service, threads=settings.threads, queue=settings.queue)
         health_pb2_grpc.add_HealthServicer_to_server(self._health.servicer, self._server)
         health_service = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
-        reflection.enable_server_reflection(
-            [SERVICE, health_service, reflection.SERVICE_NAME], self._server
-        )
+        add_reflection(self._server, [SERVICE, health_service])
 
     def start(self) -> str:
         """Serve; returns the address, as HOST:PORT.
@@ -48,7 +46,7 @@ class App:
         try:
             _try_to_bind(host, int(port))
             bound_port = self._server.add_insecure_port(listen)
-        except (OSError, RuntimeError) as error:
+        except (OSError, RuntimeError, UnicodeError) as error:
             reason = getattr(error, "strerror", None) or error
             raise CannotListenError(f"cannot listen on {listen}: {reason}") from None
         self._server.start()

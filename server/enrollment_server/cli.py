@@ -4,6 +4,7 @@ Every option has a variable, ENROLLMENT_ and its name: `--database-url` is
 ENROLLMENT_DATABASE_URL.
 """
 
+import os
 import signal
 import sys
 import threading
@@ -13,11 +14,15 @@ from pathlib import Path
 from typing import Any
 
 import click
+import psycopg
+from alembic.util import CommandError
 from sqlalchemy import URL, Engine
+from sqlalchemy.exc import SQLAlchemyError
 
 from enrollment_server import __version__
 from enrollment_server.app import App, CannotListenError
 from enrollment_server.db import backends, schema
+from enrollment_server.db.backends import shown
 from enrollment_server.db.bulk import Bulk
 from enrollment_server.errors import Conflict, DatabaseUnavailable
 from enrollment_server.loading import report
@@ -90,7 +95,7 @@ database_url = click.option(
 )
 @click.option(
     "--drain-timeout",
-    type=click.FloatRange(min=0),
+    type=click.FloatRange(min=0, max=3600),
     default=Settings.drain_timeout,
     metavar="SECONDS",
     help="How long calls in flight may take to finish on shutdown.",
@@ -101,21 +106,23 @@ def serve(migrate: bool, **settings: Any) -> None:
     A line on standard output says when it is ready, and at which address. It does not
     start on a schema that is not at the newest revision.
     """
+    with failing_in_a_line(settings["database_url"]):
+        if migrate:
+            migrate_to_head(settings["database_url"])
+        app = App(Settings(**settings))
+        address = app.start()
     stopping = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopping.set())
-    app = App(Settings(**settings))
-    try:
-        with failing_in_a_line(settings["database_url"]):
-            if migrate:
-                migrate_to_head(settings["database_url"])
-            address = app.start()
-        click.echo(f"enrollment-server {__version__} is ready on {address}")
-        stopping.wait()
-    finally:
-        for number in (signal.SIGINT, signal.SIGTERM):  # a second one does not wait
-            signal.signal(number, signal.SIG_DFL)
-        app.stop()
+    click.echo(f"enrollment-server {__version__} is ready on {address}")
+    stopping.wait()
+    for number in (signal.SIGINT, signal.SIGTERM):  # a second one does not wait
+        signal.signal(number, signal.SIG_DFL)
+    app.stop()
+    # Not by returning: Python would wait for threads whose calls have ended and which wait
+    # for the database still.
+    sys.stdout.flush()
+    os._exit(0)
 
 
 @command
@@ -167,8 +174,8 @@ def load(
     with failing_in_a_line(database_url), engine_for(database_url) as engine:
         schema.require_head(engine)
         sources = [CsvSource(layout, path) for layout, path in files.items() if path]
-        with report.showing(sources) as shown:
-            loader = Loader(Bulk(engine), shown.rejected, shown.progressed)
+        with report.showing(sources) as view:
+            loader = Loader(Bulk(engine), view.rejected, view.progressed)
             tallies = loader.check(sources) if strict else {}
             refused = any(tally.rejected for tally in tallies.values())
             if not refused:
@@ -206,10 +213,6 @@ def migrate_to_head(url: URL) -> None:
         click.echo(f"{shown(url)} went from revision {before.current or 'none'} to {before.head}")
 
 
-def shown(url: URL) -> str:
-    return url.render_as_string(hide_password=True)
-
-
 @contextmanager
 def engine_for(url: URL) -> Iterator[Engine]:
     engine = backends.create_engine(url)
@@ -224,8 +227,22 @@ def failing_in_a_line(url: URL) -> Iterator[None]:
     """What a person can put right ends the program with one line, not a traceback."""
     try:
         yield
-    except (CannotListenError, schema.NotAtHeadError, BadFileError, Conflict) as error:
+    except (
+        CannotListenError,
+        schema.NotAtHeadError,
+        BadFileError,
+        Conflict,
+        CommandError,
+    ) as error:
         raise click.ClickException(str(error)) from None
     except DatabaseUnavailable as error:
-        reason = str(getattr(error.__cause__, "orig", None) or error).strip().splitlines()[0]
+        reason = first_line(error.__cause__ or error)
         raise click.ClickException(f"cannot reach {shown(url)}: {reason}") from None
+    except (SQLAlchemyError, psycopg.Error, ValueError) as error:
+        # Rights that are missing, tables of another make, a setting that the driver refuses.
+        raise click.ClickException(f"cannot use {shown(url)}: {first_line(error)}") from None
+
+
+def first_line(error: BaseException) -> str:
+    """What a person can use of it: not the statement, and not the row that it was about."""
+    return str(getattr(error, "orig", None) or error).strip().splitlines()[0]

@@ -101,6 +101,11 @@ class TestAssociateCourses:
         assert answer.violations == {"course_ids": "has 101 ids, more than 100"}
         assert api.course_ids("ada") == []
 
+    def test_lists_malformed_ids_also_beyond_a_hundred(self, api: Api) -> None:
+        answer = api.associate("ada", *["chess"] * 110, "")
+
+        assert list(answer.violations) == ["course_ids", "course_ids[110]"]
+
     def test_lists_every_violation(self, api: Api) -> None:
         answer = api.associate("a da", "chess", "", "alg/ebra", "x" * 129)
 

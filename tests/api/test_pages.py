@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import URL, Engine
 
 from enrollment_server.db.enrollments import Enrollments
+from enrollment_server.rpc import page_token
 from enrollment_server.service.association import AssociationService
 from tests.support.api import Api
 from tests.support.rows import insert_students_and_courses
@@ -90,6 +91,11 @@ class TestPageToken:
 
         assert (answer.code, answer.reason) == ("INVALID_ARGUMENT", "PAGE_TOKEN_INVALID")
         assert list(answer.violations) == ["page_token"]
+
+    def test_made_by_someone_else_for_no_possible_course_is_refused(self, api: Api) -> None:
+        answer = api.list_courses("ada", 1, page_token.encode("ada", "a\0b"))
+
+        assert answer.reason == "PAGE_TOKEN_INVALID"
 
     def test_altered_in_any_place_is_refused(self, api: Api, token: str) -> None:
         for place, letter in enumerate(token):

@@ -2,7 +2,7 @@
 
 import socket
 from collections.abc import Iterator
-from typing import cast
+from typing import Any, cast
 
 import grpc
 import pytest
@@ -184,9 +184,26 @@ class TestRetries:
             client.remove_course("ada", "chess")
         assert len(attempts) == 1
 
-    def test_need_a_pause(self) -> None:
-        with pytest.raises(ValueError, match="initial_backoff"):
-            RetryPolicy(initial_backoff=0.001)
+    @pytest.mark.parametrize(
+        "setting",
+        [
+            {"max_attempts": 1},
+            {"max_attempts": 6},
+            {"initial_backoff": 0.001},
+            {"initial_backoff": float("nan")},
+            {"max_backoff": 0},
+            {"backoff_multiplier": 0},
+            {"backoff_multiplier": float("inf")},
+        ],
+    )
+    def test_are_within_what_grpc_can_do(self, setting: dict[str, Any]) -> None:
+        with pytest.raises(ValueError, match=next(iter(setting))):
+            RetryPolicy(**setting)
+
+    def test_may_have_any_fraction_for_a_pause(self, flaky: str) -> None:
+        policy = RetryPolicy(initial_backoff=0.1 / 3, max_backoff=1 / 3)
+        with EnrollmentClient(flaky, retry=policy) as client:
+            assert client.remove_course("ada", "chess")
 
 
 def test_a_server_that_is_not_there_is_unavailable() -> None:

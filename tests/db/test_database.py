@@ -57,6 +57,8 @@ UNAVAILABLE = [
     postgresql_error(psycopg.errors.AdminShutdown),
     postgresql_error(psycopg.errors.TooManyConnections),
     postgresql_error(psycopg.errors.ReadOnlySqlTransaction),
+    postgresql_error(psycopg.errors.LockNotAvailable),
+    postgresql_error(psycopg.errors.QueryCanceled),
     postgresql_error(psycopg.OperationalError),  # no answer from a server at all
 ]
 
@@ -188,6 +190,8 @@ class TestSQLiteSettings:
         "sqlite:///:memory:",
         "postgresql://host:not-a-port/database",
         "",
+        "sqlite:///file:x.db?mode=memory&uri=true",
+        "postgresql://me:hunt@er2@host/database",
     ],
 )
 def test_a_bad_url_is_refused_without_repeating_it(url: str) -> None:
@@ -195,6 +199,14 @@ def test_a_bad_url_is_refused_without_repeating_it(url: str) -> None:
         backends.parse_url(url)
 
     assert not url or url not in str(refusal.value)
+
+
+def test_a_url_is_shown_without_its_secrets() -> None:
+    for spelled in (
+        "postgresql://me:secret@host/db",
+        "postgresql://host/db?user=me&password=secret",
+    ):
+        assert "secret" not in backends.shown(backends.parse_url(spelled))
 
 
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])

@@ -7,15 +7,19 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from threading import Event
 from typing import Any
 
+import grpc
 import pytest
-from sqlalchemy import URL
+from grpc_reflection.v1alpha import reflection_pb2_grpc
+from sqlalchemy import URL, text
 
-from enrollment import EnrollmentClient
+from enrollment import DeadlineExceeded, EnrollmentClient
 from enrollment_server.db import backends
 from tests.e2e.conftest import Serve, run
 from tests.support.databases import Databases
+from tests.support.rows import insert_students_and_courses
 from tests.support.serving import Server
 
 BIN = Path(sys.executable).parent
@@ -95,6 +99,41 @@ def test_what_was_acknowledged_is_there_after_a_restart(serve: Serve, populated:
         assert [taken.course.id for taken in rest] == ["chess"]
 
 
+def test_a_call_that_waits_for_the_database_does_not_keep_it_from_stopping(
+    serve: Serve, postgresql_databases: Databases
+) -> None:
+    url = postgresql_databases.fresh()
+    insert_students_and_courses(url)
+    engine = backends.create_engine(url)
+    with (
+        engine.begin() as connection,
+        serve(url, "--drain-timeout", "0.1") as server,
+        EnrollmentClient(server.address) as client,
+    ):
+        connection.execute(text("LOCK TABLE student_courses"))
+        with pytest.raises(DeadlineExceeded):
+            client.associate_courses("ada", ["chess"], timeout=0.5)
+        server.process.terminate()
+
+        assert server.process.wait(timeout=10) == 0
+    engine.dispose()
+
+
+def test_idle_reflection_streams_keep_no_call_waiting(serve: Serve, populated: URL) -> None:
+    with (
+        serve(populated, "--threads", "1") as server,
+        grpc.insecure_channel(server.address) as channel,
+    ):
+        stop = Event()
+        stub: Any = reflection_pb2_grpc.ServerReflectionStub(channel)
+        streams = [stub.ServerReflectionInfo(iter(stop.wait, True)) for _ in range(8)]
+
+        assert list(EnrollmentClient(channel).list_student_courses("ada", timeout=5)) == []
+        for stream in streams:
+            stream.cancel()
+        stop.set()
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_stops_it_cleanly(serve: Serve, populated: URL, number: signal.Signals) -> None:
     with serve(populated) as server:
@@ -167,6 +206,48 @@ class TestRefusals:
 
         assert code == 1
         assert line.startswith("Error: cannot reach postgresql+psycopg://me:***@127.0.0.1:1/db: ")
+
+    @pytest.mark.parametrize("command", [["serve"], ["migrate"], ["check"], ["serve", "--migrate"]])
+    def test_a_schema_of_a_newer_version(
+        self, installed: Path, folder: Path, url: URL, command: list[str]
+    ) -> None:
+        engine = backends.create_engine(url)
+        with engine.begin() as connection:
+            connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+        engine.dispose()
+        flags = ["--database-url", url.render_as_string(hide_password=False)]
+
+        assert self.refused(installed, folder, *command, *flags) == (
+            1,
+            "Error: the schema is at revision 9999, which this version does not know:"
+            " a newer one made it",
+        )
+
+    @pytest.mark.parametrize("command", [["serve"], ["migrate"], ["check"], ["migrate", "--sql"]])
+    def test_a_file_that_is_no_database(
+        self, installed: Path, folder: Path, command: list[str]
+    ) -> None:
+        (folder / "notes.txt").write_text("not a database, but a text that is long enough\n" * 99)
+
+        assert self.refused(
+            installed, folder, *command, "--database-url", "sqlite:///notes.txt"
+        ) == (1, "Error: cannot use sqlite:///notes.txt: file is not a database")
+
+    @pytest.mark.parametrize("command", [["migrate"], ["serve", "--migrate"]])
+    def test_a_role_that_may_not_create_tables(
+        self, installed: Path, folder: Path, postgresql_databases: Databases, command: list[str]
+    ) -> None:
+        url = postgresql_databases.empty()
+        engine = backends.create_engine(url)
+        role = f"reader_of_{url.database}"
+        with engine.begin() as connection:
+            connection.execute(text(f"CREATE ROLE {role} LOGIN"))
+        engine.dispose()
+        flags = ["--database-url", url.set(username=role).render_as_string(hide_password=False)]
+
+        code, line = self.refused(installed, folder, *command, *flags)
+
+        assert (code, line.split(": ")[-1]) == (1, "permission denied for schema public")
 
     @pytest.mark.parametrize("url", ["nonsense", "mysql://me:secret@host/db", "sqlite://"])
     def test_a_bad_url(self, installed: Path, folder: Path, url: str) -> None:

@@ -1,6 +1,7 @@
 """`enrollment-server load`, on every database."""
 
 import random
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from click.testing import CliRunner, Result
 from sqlalchemy import URL, Engine, text
 
 from enrollment_server.cli import main
+from enrollment_server.db.bulk import Bulk
 from enrollment_server.loading import loader
 
 STUDENTS = "id,name,email\ns1,Ada,ada@example.edu\ns2,Bob,\ns3,Eve,eve@example.edu\n"
@@ -168,6 +170,23 @@ def test_a_bad_header_is_said_before_anything_is_loaded(load: Loading, engine: E
     assert result.exit_code == 1
     assert "courses.csv: the first line must be the header id,code,title" in result.stderr
     assert contents(engine)["students"] == []
+
+
+def test_rejected_ids_are_printed_as_they_are(load: Loading) -> None:
+    result = load(enrollments="student_id,course_id\nurn:cat:1,[b]\nurn:cat:1,urn:star:2\n")
+
+    assert "course_id is not an id" in result.stderr
+    assert "there is no student urn:cat:1 and there is no course urn:star:2" in result.stderr
+
+
+def test_loads_at_once_count_what_each_of_them_did(url: URL, engine: Engine) -> None:
+    rows = [(f"s{number}", "Ada", None) for number in range(3000)]
+
+    with ThreadPoolExecutor(3) as threads:
+        done = list(threads.map(lambda _: Bulk(engine).upsert_students(rows), range(3)))
+
+    assert sum(one.inserted for one in done) == len(rows)
+    assert [one.updated for one in done] == [0, 0, 0]
 
 
 def test_without_files_is_a_usage_error(load: Loading) -> None:

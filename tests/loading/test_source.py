@@ -1,5 +1,6 @@
 """CSV files: every line accepted or rejected, and a damaged one spoils no other."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -118,11 +119,18 @@ def test_a_file_without_the_header_is_refused(folder: Path, content: bytes) -> N
 
 
 @pytest.mark.parametrize(
-    ("name", "reason"), [("missing.csv", "No such file"), (".", "Is a directory")]
+    ("name", "reason"), [("missing.csv", "No such file"), (".", "not a regular file")]
 )
 def test_a_file_that_cannot_be_read_is_refused(folder: Path, name: str, reason: str) -> None:
     with pytest.raises(BadFileError, match=reason):
         CsvSource(STUDENTS, folder / name)
+
+
+def test_a_pipe_is_refused_since_it_can_be_read_only_once(folder: Path) -> None:
+    os.mkfifo(folder / "pipe")
+
+    with pytest.raises(BadFileError, match="not a regular file"):
+        CsvSource(STUDENTS, folder / "pipe")
 
 
 def test_position_comes_to_the_size(folder: Path) -> None:

@@ -118,6 +118,25 @@ def test_take_over_tables_that_were_there_before(engine: Engine) -> None:
     assert schema.differences(engine) == []
 
 
+@pytest.mark.parametrize(
+    ("damage", "named"),
+    [
+        ("ALTER TABLE student_courses DROP CONSTRAINT pk_student_courses", "primary key"),
+        ("ALTER TABLE students ALTER COLUMN name TYPE varchar(12)", "students name"),
+        ("ALTER TABLE students ADD COLUMN born date NOT NULL", "students.born is required"),
+    ],
+)
+def test_a_database_that_could_not_serve_is_noticed(
+    postgresql_databases: Databases, damage: str, named: str
+) -> None:
+    engine = backends.create_engine(postgresql_databases.fresh())
+    with engine.begin() as connection:
+        connection.execute(text(damage))
+
+    assert named in "\n".join(schema.differences(engine))
+    engine.dispose()
+
+
 def test_another_collation_is_noticed(postgresql_databases: Databases) -> None:
     engine = backends.create_engine(postgresql_databases.fresh())
     with engine.begin() as connection:

@@ -30,7 +30,7 @@ from sqlalchemy.types import TypeEngine
 from enrollment_server.db.rowset import ArrayRowset, JsonRowset, Rowset
 
 CONNECT_TIMEOUT = 5  # seconds
-BUSY_TIMEOUT = 2  # seconds that SQLite waits for another writer before it gives up
+BUSY_TIMEOUT = 1  # seconds that SQLite waits for another writer before it gives up
 
 
 class BadDatabaseUrlError(ValueError):
@@ -111,14 +111,30 @@ def parse_url(spelled: str) -> URL:
         raise BadDatabaseUrlError(
             f"{url.drivername} is not supported; use sqlite or postgresql+psycopg"
         )
-    if url.get_backend_name() == "sqlite" and url.database in (None, "", ":memory:"):
-        raise BadDatabaseUrlError("SQLite needs a file: what is in memory dies with the server")
+    if url.get_backend_name() == "sqlite":
+        if url.database in (None, "", ":memory:"):
+            raise BadDatabaseUrlError("SQLite needs a file: what is in memory dies with the server")
+        if url.query or url.host:
+            raise BadDatabaseUrlError("SQLite takes a file and no options")
+    if "@" in (url.host or ""):  # the rest of a password
+        raise BadDatabaseUrlError("an @ in the password must be written %40")
     return url
+
+
+def shown(url: URL) -> str:
+    """The URL as it may be printed: it names the database, and no secret."""
+    query = {key: value for key, value in url.query.items() if "password" not in key}
+    return url.set(query=query).render_as_string(hide_password=True)
 
 
 def exists(url: URL) -> bool:
     """Whether there may be a database at the URL: SQLite would make the file on connecting."""
-    return url.get_backend_name() != "sqlite" or Path(url.database or "").exists()
+    if url.get_backend_name() != "sqlite":
+        return True
+    try:
+        return Path(url.database or "").exists()
+    except OSError:  # connecting will say why
+        return True
 
 
 def create_engine(url: URL, *, pool_size: int = 1) -> Engine:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, TypeAlias
 
-from sqlalchemy import Connection, Engine, Table, Text, bindparam, func, or_, select, true
+from sqlalchemy import Connection, Engine, Table, Text, bindparam, or_, select, true, update
 
 from enrollment_server.db.backends import Backend, backend_of
 from enrollment_server.db.database import Database
@@ -77,29 +77,34 @@ class Bulk:
 
 
 class _Upsert:
-    """The statements that insert into a table, or update what differs, by primary key."""
+    """The statements that insert into a table, or update what differs, by primary key.
+
+    Two, and each counts what it does: so the counts are right whoever else writes.
+    """
 
     def __init__(self, backend: Backend, table: Table) -> None:
         self._rows = backend.rowset("rows", {column.name: Text() for column in table.columns})
         rows = self._rows.table
         [key] = table.primary_key.columns
         others = [column for column in table.columns if column is not key]
-        self._count = (
-            select(func.count()).select_from(table).where(key.in_(select(rows.c[key.name])))
+        self._insert: Any = (
+            backend.insert(table)
+            .from_select(list(table.columns), select(rows).where(true()))
+            .on_conflict_do_nothing(index_elements=[key])
+            .execution_options(preserve_rowcount=True)
         )
-        insert = backend.insert(table).from_select(list(table.columns), select(rows).where(true()))
-        self._write = insert.on_conflict_do_update(
-            index_elements=[key],
-            set_={column.name: insert.excluded[column.name] for column in others},
-            where=or_(*(c.is_distinct_from(insert.excluded[c.name]) for c in others)),
-        ).execution_options(preserve_rowcount=True)
+        self._update = (
+            update(table)
+            .where(key == rows.c[key.name])
+            .where(or_(*(column.is_distinct_from(rows.c[column.name]) for column in others)))
+            .values({column.name: rows.c[column.name] for column in others})
+        )
 
     def run(self, connection: Connection, rows: Sequence[Cells]) -> Upserted:
         parameters = self._rows.parameters(sorted(rows, key=lambda row: str(row[0])))
-        there_before = connection.execute(self._count, parameters).scalar_one()
-        written = connection.execute(self._write, parameters).rowcount
-        inserted = len(rows) - there_before
-        return Upserted(inserted, written - inserted)
+        inserted = connection.execute(self._insert, parameters).rowcount
+        updated = connection.execute(self._update, parameters).rowcount
+        return Upserted(inserted, updated)
 
 
 class _Pairs:

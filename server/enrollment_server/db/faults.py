@@ -13,6 +13,8 @@ _UNAVAILABLE = (
     "08",  # connection exceptions
     "25006",  # read only: a primary that was demoted
     "53",  # insufficient resources, too_many_connections among them
+    "55P03",  # lock_not_available: lock_timeout
+    "57014",  # query_canceled: statement_timeout
     "57P",  # shut down, or starting up
     "58",  # the system under it
     "SQLITE_CANTOPEN",

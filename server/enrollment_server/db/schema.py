@@ -15,7 +15,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine
+from sqlalchemy import Engine, Inspector, inspect
 from sqlalchemy.exc import SQLAlchemyError
 
 from enrollment_server.db import backends, faults
@@ -25,7 +25,7 @@ from enrollment_server.errors import DatabaseUnavailable
 
 
 class NotAtHeadError(Exception):
-    """The schema is not the one this code needs; the message says what to run."""
+    """The schema is not the one this code needs; the message says what to do."""
 
 
 @dataclass(frozen=True)
@@ -41,23 +41,32 @@ class Revisions:
 
 
 def revisions(engine: Engine) -> Revisions:
-    """Where the schema of this database stands."""
-    head = ScriptDirectory.from_config(_config()).get_current_head()
+    """Where the schema of this database stands.
+
+    Raises NotAtHeadError for a revision that this code does not know.
+    """
+    scripts = ScriptDirectory.from_config(_config())
+    head = scripts.get_current_head()
     assert head is not None, "the migrations are part of this package"  # noqa: S101
     if not backends.exists(engine.url):
         return Revisions(None, head)
     with _unavailable_if_unreachable(), Database(engine).reading() as connection:
-        return Revisions(MigrationContext.configure(connection).get_current_revision(), head)
+        heads = MigrationContext.configure(connection).get_current_heads()
+    if not set(heads) <= {script.revision for script in scripts.walk_revisions()}:
+        raise NotAtHeadError(
+            f"the schema is at revision {', '.join(heads)}, which this version does not know: "
+            "a newer one made it"
+        )
+    return Revisions(max(heads, default=None), head)
 
 
 def require_head(engine: Engine) -> None:
     """Raise NotAtHeadError unless the schema is at the newest revision."""
     state = revisions(engine)
     if not state.at_head:
-        url = engine.url.render_as_string(hide_password=True)
         raise NotAtHeadError(
             f"the schema is at revision {state.current or 'none'}, not at {state.head}; "
-            f"run: enrollment-server migrate --database-url {url}"
+            f"run: enrollment-server migrate --database-url {backends.shown(engine.url)}"
         )
 
 
@@ -92,7 +101,25 @@ def differences(engine: Engine) -> list[str]:
     }
     with _unavailable_if_unreachable(), Database(engine).reading() as connection:
         context = MigrationContext.configure(connection, opts=options)
-        return [_line(difference) for difference in compare_metadata(context, Base.metadata)]
+        found = [_line(difference) for difference in compare_metadata(context, Base.metadata)]
+        return found + _unfit_tables(inspect(connection))
+
+
+def _unfit_tables(inspector: Inspector) -> list[str]:
+    """What Alembic does not compare, or `differences` does not have it compare."""
+    found = []
+    for table in Base.metadata.sorted_tables:
+        if not inspector.has_table(table.name):
+            continue
+        expected = [column.name for column in table.primary_key]
+        key = inspector.get_pk_constraint(table.name)["constrained_columns"]
+        if key != expected:
+            found.append(f"primary key of {table.name} is {key}, not {expected}")
+        for column in inspector.get_columns(table.name):
+            needed = not column["nullable"] and column["default"] is None
+            if needed and column["name"] not in table.columns:
+                found.append(f"{table.name}.{column['name']} is required, and would stay empty")
+    return found
 
 
 @contextmanager
@@ -117,6 +144,9 @@ def _types_differ(
 ) -> bool | None:
     """Whether a column's types differ; None where Alembic is to say."""
     expected = expected.dialect_impl(context.dialect)
+    length = getattr(found, "length", None)
+    if length is not None and length < (getattr(expected, "length", None) or float("inf")):
+        return True
     # Ids of another collation have another order, and indexes that joins cannot use.
     if getattr(found, "collation", None) != getattr(expected, "collation", None):
         return True
@@ -126,4 +156,5 @@ def _types_differ(
 def _line(difference: Any) -> str:
     if isinstance(difference, list):  # changes to one column come as a list
         return "; ".join(_line(one) for one in difference)
-    return " ".join(str(part) for part in difference if part is not None)
+    parts = [getattr(part, "name", part) for part in difference if part is not None]
+    return " ".join(str(part) for part in parts if not isinstance(part, dict))

@@ -48,7 +48,7 @@ class _Outcome(NamedTuple):
 class Loader:
     """Goes through files in the order given: students and courses before enrolments.
 
-    `on_rejection` is told of every line not accepted, `on_progress` of every chunk done.
+    `on_rejections` is told of the lines not accepted, `on_progress` of every chunk done.
     Methods return a tally of each file, by its layout; they raise BadFileError,
     DatabaseUnavailable and Conflict.
     """
@@ -56,11 +56,11 @@ class Loader:
     def __init__(
         self,
         bulk: Bulk,
-        on_rejection: Callable[[CsvSource, Rejection], None],
+        on_rejections: Callable[[CsvSource, Sequence[Rejection]], None],
         on_progress: Callable[[CsvSource], None],
     ) -> None:
         self._bulk = bulk
-        self._on_rejection = on_rejection
+        self._on_rejections = on_rejections
         self._on_progress = on_progress
 
     def load(self, sources: Sequence[CsvSource]) -> dict[Layout, Tally]:
@@ -110,8 +110,8 @@ class Loader:
             outcome = handle(rows) if rows else _Outcome()
             rejections = [line for line in lines if isinstance(line, Rejection)]
             rejections += outcome.rejections
-            for rejection in sorted(rejections):
-                self._on_rejection(source, rejection)
+            if rejections:
+                self._on_rejections(source, sorted(rejections))
             tally.read += len(lines)
             tally.inserted += outcome.inserted
             tally.updated += outcome.updated

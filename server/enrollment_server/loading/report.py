@@ -19,9 +19,11 @@ class Report:
             for source in sources
         }
 
-    def rejected(self, source: CsvSource, rejection: Rejection) -> None:
-        """Show a line that is not accepted."""
-        self._progress.console.print(f"{source.path}:{rejection.line}: {rejection.reason}")
+    def rejected(self, source: CsvSource, rejections: Sequence[Rejection]) -> None:
+        """Show lines that are not accepted."""
+        # All at once: each print draws the progress anew.
+        lines = (f"{source.path}:{line}: {reason}" for line, reason in rejections)
+        self._progress.console.print("\n".join(lines))
 
     def progressed(self, source: CsvSource) -> None:
         """Show how far into the file the loading is."""
@@ -31,7 +33,7 @@ class Report:
 @contextmanager
 def showing(sources: Sequence[CsvSource]) -> Iterator[Report]:
     """A report on the loading of these files, shown while the context lasts."""
-    console = Console(stderr=True, soft_wrap=True, markup=False, highlight=False)
+    console = Console(stderr=True, soft_wrap=True, markup=False, highlight=False, emoji=False)
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),

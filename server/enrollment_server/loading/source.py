@@ -71,6 +71,8 @@ class CsvSource:
         self.path = path
         self.position = 0
         self.lines_by_id: dict[str, int] = {}
+        if path.exists() and not path.is_file():  # a pipe, say: it can be read only once
+            raise BadFileError(f"{path}: not a regular file")
         with self._open() as file:
             self.size = path.stat().st_size
             self._order = self._read_header(file)

@@ -1,1 +1,1 @@
-"""What operating the server takes: health, logging, shutdown."""
+"""What operating the server takes: health, reflection, logging."""

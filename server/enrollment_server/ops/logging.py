@@ -1,4 +1,4 @@
-"""Where the log goes: standard error, a line each."""
+"""Where the log goes: standard error."""
 
 import logging
 

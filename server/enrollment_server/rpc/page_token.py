@@ -37,7 +37,8 @@ def decode(student_id: str, token: str) -> str:
     except ValueError:  # not base64, or not UTF-8
         raise PageTokenInvalid from None
     # Comparing the whole also refuses other spellings of the same bytes.
-    if not hmac.compare_digest(encode(student_id, after).encode(), token.encode()):
+    made_here = hmac.compare_digest(encode(student_id, after).encode(), token.encode())
+    if not made_here or "\0" in after:  # no id has a NUL, and PostgreSQL takes none
         raise PageTokenInvalid
     return after
 

@@ -7,7 +7,9 @@ from enrollment_server.rpc import page_token
 
 MAX_COURSE_IDS = 100
 
-# The message of a status names only so many violations; its details have them all.
+# A status must fit in the 8 KiB of metadata that gRPC clients take. Its details list the
+# violations of any request of a legal size; its message names a few.
+_LISTED = MAX_COURSE_IDS + 2
 _NAMED = 3
 
 
@@ -19,7 +21,7 @@ def check_associate(request: pb.AssociateCoursesRequest) -> None:
         violations.append(Violation("course_ids", "is required"))
     elif count > MAX_COURSE_IDS:
         violations.append(Violation("course_ids", f"has {count} ids, more than {MAX_COURSE_IDS}"))
-    for index, course_id in enumerate(request.course_ids[:MAX_COURSE_IDS]):
+    for index, course_id in enumerate(request.course_ids):
         violations += _id_violations(f"course_ids[{index}]", course_id)
     _refuse(violations)
 
@@ -60,4 +62,6 @@ def _refuse(violations: list[Violation]) -> None:
     named = ", ".join(f"{field} {what}" for field, what in violations[:_NAMED])
     more = len(violations) - _NAMED
     rule = f" ({ID_RULE})" if any(v.description == "is not an id" for v in violations) else ""
-    raise InvalidRequest(f"{named}{f' and {more} more' if more > 0 else ''}{rule}.", violations)
+    raise InvalidRequest(
+        f"{named}{f' and {more} more' if more > 0 else ''}{rule}.", violations[:_LISTED]
+    )
