@@ -1,6 +1,6 @@
 # `make help` lists what there is to make.
 .DEFAULT_GOAL := help
-.PHONY: help run test test-oldest check format generate lock dist clean
+.PHONY: help run test test-oldest soak check format generate lock dist clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -28,6 +28,9 @@ test: $(BIN)/installed ## run every test, on SQLite and on PostgreSQL
 test-oldest: .venv-oldest/bin/installed ## the same on the oldest versions allowed
 	.venv-oldest/bin/pytest
 
+soak: $(BIN)/installed ## run the long runs at full length, some minutes each
+	$(BIN)/pytest tests/conformance --soak
+
 check: $(BIN)/installed ## format, lint, types, contract, generated code, import rules
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
@@ -54,7 +57,8 @@ dist: $(BIN)/installed ## build both wheels into dist/
 	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist ./client .
 
 clean: ## remove what the targets made, except enrollment.db
-	rm -rf .venv .venv-oldest build client/build dist .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-oldest build client/build dist .mypy_cache .pytest_cache .ruff_cache \
+	  .import_linter_cache .hypothesis
 
 $(BIN)/installed: requirements/dev.txt $(SETUP)
 	@$(call install,.venv,$<)

@@ -21,7 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from enrollment_server import __version__
 from enrollment_server.app import App, CannotListenError
-from enrollment_server.db import backends, schema
+from enrollment_server.db import backends, faults, schema
 from enrollment_server.db.backends import shown
 from enrollment_server.db.bulk import Bulk
 from enrollment_server.errors import Conflict, DatabaseUnavailable
@@ -236,13 +236,8 @@ def failing_in_a_line(url: URL) -> Iterator[None]:
     ) as error:
         raise click.ClickException(str(error)) from None
     except DatabaseUnavailable as error:
-        reason = first_line(error.__cause__ or error)
+        reason = faults.summary(error.__cause__ or error)
         raise click.ClickException(f"cannot reach {shown(url)}: {reason}") from None
     except (SQLAlchemyError, psycopg.Error, ValueError) as error:
         # Rights that are missing, tables of another make, a setting that the driver refuses.
-        raise click.ClickException(f"cannot use {shown(url)}: {first_line(error)}") from None
-
-
-def first_line(error: BaseException) -> str:
-    """What a person can use of it: not the statement, and not the row that it was about."""
-    return str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+        raise click.ClickException(f"cannot use {shown(url)}: {faults.summary(error)}") from None

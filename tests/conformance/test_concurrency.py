@@ -26,6 +26,12 @@ def nanoseconds(moment: datetime) -> int:
     return int(moment.timestamp()) * 10**9 + moment.microsecond * 1000
 
 
+@pytest.fixture
+def seconds(soak: bool) -> float:
+    """How long callers go on."""
+    return 120.0 if soak else 3.0
+
+
 class TestAssociate:
     def test_of_identical_calls_one_creates(self, callers: Callers) -> None:
         answers = callers.at_once(
@@ -39,8 +45,8 @@ class TestAssociate:
         listed = [taken.course.id for taken in callers.one().list_student_courses("ada")]
         assert listed == COURSES[:10]
 
-    def test_in_opposite_orders_never_fails(self, callers: Callers) -> None:
-        stop = time.monotonic() + 3
+    def test_in_opposite_orders_never_fails(self, callers: Callers, seconds: float) -> None:
+        stop = time.monotonic() + seconds
 
         def associate(seed: int) -> Callable[[EnrollmentClient], int]:
             randomness = random.Random(seed)
@@ -57,7 +63,7 @@ class TestAssociate:
 
             return again_and_again
 
-        calls = callers.at_once(*(associate(seed) for seed in range(8)))
+        calls = callers.at_once(*(associate(seed) for seed in range(8)), timeout=seconds + 60)
 
         assert all(calls)  # and no call raised
 
@@ -91,10 +97,12 @@ class TestAssociate:
 
 
 class TestList:
-    def test_in_small_pages_shows_what_stays_exactly_once(self, callers: Callers) -> None:
+    def test_in_small_pages_shows_what_stays_exactly_once(
+        self, callers: Callers, seconds: float
+    ) -> None:
         staying, coming_and_going = COURSES[::2], COURSES[1::2]
         callers.one().associate_courses("ada", staying)
-        stop = time.monotonic() + 3
+        stop = time.monotonic() + seconds
 
         def change(client: EnrollmentClient) -> int:
             randomness = random.Random(0)
@@ -115,7 +123,7 @@ class TestList:
                 walks += 1
             return walks
 
-        assert all(callers.at_once(change, change, walk, walk))
+        assert all(callers.at_once(change, change, walk, walk, timeout=seconds + 60))
 
 
 class Recorder:

@@ -1,4 +1,4 @@
-"""What differs between the databases, as capabilities; no other module asks for a name.
+"""What differs between the databases, as capabilities; no statement asks for a name.
 
 A URL is one of `sqlite:///FILE` or `postgresql+psycopg://USER:PASSWORD@HOST/DATABASE`.
 """

@@ -111,5 +111,5 @@ def _pause(failures: int) -> float:
 
 
 def _unavailable(error: SQLAlchemyError) -> DatabaseUnavailable:
-    logger.warning("database unavailable: %s", error)
+    logger.warning("database unavailable: %s", faults.summary(error))
     return DatabaseUnavailable()

@@ -32,6 +32,11 @@ def _is_one_of(error: BaseException, prefixes: tuple[str, ...]) -> bool:
     return isinstance(error, DBAPIError) and (_code(error) or "").startswith(prefixes)
 
 
+def summary(error: BaseException) -> str:
+    """What a person can use of it: not the statement, and not the row that it was about."""
+    return str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+
+
 def is_conflict(error: BaseException) -> bool:
     """Another transaction was in the way; the same transaction, run again, may pass."""
     return _is_one_of(error, _CONFLICTS)

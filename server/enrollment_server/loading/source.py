@@ -131,6 +131,8 @@ def _split(line: bytes) -> list[str]:
         text = line.decode().rstrip("\r\n")
     except UnicodeDecodeError:
         raise ValueError("is not UTF-8") from None
+    if text.count('"') % 2:
+        raise ValueError("is not CSV: a quote is left open")
     if "\0" in text:
         raise ValueError("has a NUL character, which no database can hold")
     try:
