@@ -32,8 +32,8 @@ def sqlite_databases(tmp_path_factory: pytest.TempPathFactory) -> Databases:
 
 
 @pytest.fixture(scope="session")
-def postgresql_databases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Databases]:
-    with postgresql_server(tmp_path_factory.mktemp("pg") / "data") as server:
+def postgresql_databases() -> Iterator[Databases]:
+    with postgresql_server() as server:
         yield PostgreSQLDatabases(server)
 
 

@@ -238,6 +238,6 @@ def failing_in_a_line(url: URL) -> Iterator[None]:
     except DatabaseUnavailable as error:
         reason = faults.summary(error.__cause__ or error)
         raise click.ClickException(f"cannot reach {shown(url)}: {reason}") from None
-    except (SQLAlchemyError, psycopg.Error, ValueError) as error:
+    except (SQLAlchemyError, psycopg.Error) as error:
         # Rights that are missing, tables of another make, a setting that the driver refuses.
         raise click.ClickException(f"cannot use {shown(url)}: {faults.summary(error)}") from None

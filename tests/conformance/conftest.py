@@ -19,10 +19,20 @@ Result = TypeVar("Result")
 COURSES = [f"c{number:02}" for number in range(24)]
 
 
+EXECUTABLE = Path(sys.executable).parent / "enrollment-server"
+
+
 @pytest.fixture
 def address(url: URL) -> Iterator[str]:
     insert_students_and_courses(url, *COURSES)
-    with serving_process(Path(sys.executable).parent / "enrollment-server", url) as server:
+    with serving_process(EXECUTABLE, url) as server:
+        yield server.address
+
+
+@pytest.fixture
+def another_address(url: URL, address: str) -> Iterator[str]:
+    """A second server of the same database."""
+    with serving_process(EXECUTABLE, url) as server:
         yield server.address
 
 

@@ -165,18 +165,36 @@ class Recorder:
         return Listed(tuple((t.course.id, nanoseconds(t.create_time)) for t in taken))
 
 
+def assert_linearizable(histories: list[list[tuple[str, Call]]]) -> None:
+    by_student = defaultdict(list)
+    for history in histories:
+        for student, call in history:
+            by_student[student].append(call)
+    for calls in by_student.values():
+        assert len(calls) > 200
+        assert linearizable(calls)
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_every_history_is_linearizable(callers: Callers, seed: int) -> None:
     recorders = [Recorder(["ada", "bob"], COURSES[:4], seed * 100 + n, calls=80) for n in range(8)]
 
-    by_student = defaultdict(list)
-    for history in callers.at_once(*recorders):
-        for student, call in history:
-            by_student[student].append(call)
+    assert_linearizable(callers.at_once(*recorders))
 
-    for calls in by_student.values():
-        assert len(calls) > 200
-        assert linearizable(calls)
+
+def test_every_history_of_two_servers_is_linearizable(
+    callers: Callers, another_address: str
+) -> None:
+    def elsewhere(recorder: Recorder) -> Callable[[EnrollmentClient], list[tuple[str, Call]]]:
+        def record(_: EnrollmentClient) -> list[tuple[str, Call]]:
+            with EnrollmentClient(another_address, timeout=30, retry=None) as client:
+                return recorder(client)
+
+        return record
+
+    recorders = [Recorder(["ada", "bob"], COURSES[:4], seed, calls=80) for seed in range(8)]
+
+    assert_linearizable(callers.at_once(*recorders[::2], *map(elsewhere, recorders[1::2])))
 
 
 def test_an_unknown_student_is_unknown_to_all(callers: Callers) -> None:

