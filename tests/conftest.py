@@ -1,5 +1,6 @@
 """Fixtures that every folder shares. A test that takes `url` runs on every database."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
@@ -14,6 +15,8 @@ from tests.support.databases import (
     SQLiteDatabases,
     postgresql_server,
 )
+
+GIVEN = "ENROLLMENT_TEST_DATABASE_URL"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -37,7 +40,15 @@ def postgresql_databases() -> Iterator[Databases]:
         yield PostgreSQLDatabases(server)
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(scope="session")
+def given_databases() -> Iterator[Databases]:
+    """Those of a PostgreSQL server that was there already, made and dropped by the tests."""
+    given = PostgreSQLDatabases(backends.parse_url(os.environ[GIVEN]))
+    yield given
+    given.drop_all()
+
+
+@pytest.fixture(params=["sqlite", "postgresql", *(["given"] if GIVEN in os.environ else [])])
 def databases(request: pytest.FixtureRequest) -> Databases:
     return cast(Databases, request.getfixturevalue(f"{request.param}_databases"))
 

@@ -59,13 +59,24 @@ class PostgreSQLDatabases:
     def empty(self) -> URL:
         return self._create("TEMPLATE template0")
 
+    def drop_all(self) -> None:
+        """Leave nothing behind on a server that goes on."""
+        for number in range(next(self._numbers)):
+            self._execute(f"DROP DATABASE IF EXISTS {self._name(number)} WITH (FORCE)")
+
     def _create(self, template: str) -> URL:
-        url = self._server.set(database=f"test_{os.getpid()}_{next(self._numbers)}")
+        name = self._name(next(self._numbers))
+        self._execute(f"CREATE DATABASE {name} {template}")
+        return self._server.set(database=name)
+
+    def _name(self, number: int) -> str:
+        return f"enrollment_test_{os.getpid()}_{number}"
+
+    def _execute(self, statement: str) -> None:
         admin = sqlalchemy.create_engine(self._server, isolation_level="AUTOCOMMIT")
         with admin.connect() as connection:
-            connection.execute(text(f"CREATE DATABASE {url.database} {template}"))
+            connection.execute(text(statement))
         admin.dispose()
-        return url
 
 
 def migrate(url: URL) -> None:
