@@ -80,6 +80,7 @@ class Database:
             except SQLAlchemyError as error:
                 conflict = faults.is_conflict(error) or faults.is_foreign_key_violation(error)
                 if failures < ATTEMPTS and (conflict or faults.is_lost_connection(error)):
+                    # At once, it would meet the same transaction, or the same restart.
                     time.sleep(_pause(failures))
                 elif conflict:
                     raise Conflict from error
@@ -101,12 +102,14 @@ class Database:
                 raise _unavailable(another) from another
             if status in ("committed", "aborted"):
                 return bool(status == "committed")
-            time.sleep(_pause(failures))  # its backend has not noticed yet
+            # Its backend has yet to notice that nobody listens, and to end the transaction.
+            time.sleep(_pause(failures))
         raise _unavailable(error) from error
 
 
 def _pause(failures: int) -> float:
     """Seconds to wait: random, so that those who collided do not meet again."""
+    # S311: it has to spread, not to be hard to guess.
     return random.uniform(0, min(LONGEST_PAUSE, 0.01 * 2**failures))  # noqa: S311
 
 

@@ -61,12 +61,12 @@ class RemoveResult(Enum):
 _Pair = tuple[str, str]  # student id, course id
 
 
-class _Known(NamedTuple):
-    """What there is of a pair."""
+class _Found(NamedTuple):
+    """What there is of some pairs."""
 
-    student: bool
-    course: bool
-    create_time: datetime | None
+    students: set[str]
+    courses: set[str]
+    times: dict[_Pair, datetime]  # since when, of those that are associated
 
 
 class Enrollments:
@@ -107,24 +107,26 @@ class Enrollments:
         return self._database.run(lambda: self._associate(requests))
 
     def _associate(self, requests: Sequence[AssociateRequest]) -> list[AssociateResult]:
-        asked = {pair for request in requests for pair in _pairs(request)}
+        asked = [[(r.student_id, course_id) for course_id in r.course_ids] for r in requests]
         with self._database.reading() as connection:
-            known = self._find(connection, asked)
+            found = self._find(connection, {pair for pairs in asked for pair in pairs})
         # A request that lacks even one association has all of its pairs written, those
         # that were there a moment ago too: its answer must hold at one moment.
         to_write = {
             pair
-            for request in requests
-            if all(known[pair].student and known[pair].course for pair in _pairs(request))
-            and any(known[pair].create_time is None for pair in _pairs(request))
-            for pair in _pairs(request)
+            for pairs in asked
+            if all(
+                student in found.students and course in found.courses for student, course in pairs
+            )
+            and any(pair not in found.times for pair in pairs)
+            for pair in pairs
         }
         created: set[_Pair] = set()
         if to_write:
             with self._database.transaction() as transaction:
-                created, written = self._insert(transaction, to_write)
-            known |= written
-        return [_associate_result(request, known, created) for request in requests]
+                created, times = self._insert(transaction, to_write)
+            found.times.update(times)
+        return [_associate_result(pairs, found, created) for pairs in asked]
 
     def remove(self, requests: Sequence[RemoveRequest]) -> list[RemoveResult]:
         """Remove the associations that are there.
@@ -138,18 +140,23 @@ class Enrollments:
 
         return self._database.run(work)
 
-    def _find(self, connection: Connection, pairs: set[_Pair]) -> dict[_Pair, _Known]:
+    def _find(self, connection: Connection, pairs: set[_Pair]) -> _Found:
         parameters = self._statements.pairs.parameters(sorted(pairs))
-        found = connection.execute(self._statements.find_pairs, parameters)
-        return {
-            (student_id, course_id): _Known(student, course, create_time)
-            for student_id, course_id, student, course, create_time in found
-        }
+        found = _Found(set(), set(), {})
+        rows = connection.execute(self._statements.find_pairs, parameters)
+        for student_id, course_id, student_known, course_known, create_time in rows:
+            if student_known:
+                found.students.add(student_id)
+            if course_known:
+                found.courses.add(course_id)
+            if create_time is not None:
+                found.times[student_id, course_id] = create_time
+        return found
 
     def _insert(
         self, transaction: Transaction, pairs: set[_Pair]
-    ) -> tuple[set[_Pair], dict[_Pair, _Known]]:
-        """The pairs that this made, and what there is now of all of them."""
+    ) -> tuple[set[_Pair], dict[_Pair, datetime]]:
+        """The pairs that this made, and since when all of them are there."""
         now = datetime.now(UTC)
         # In order, as everywhere: two transactions that wait for each other's rows in
         # turn would be a deadlock.
@@ -158,10 +165,10 @@ class Enrollments:
             self._statements.insert_pairs, {**parameters, "create_time": now}
         )
         created = _pairs_written(transaction, result)
-        written = dict.fromkeys(created, _Known(student=True, course=True, create_time=now))
+        times = dict.fromkeys(created, now)
         if created != pairs:
-            written |= self._find(transaction.connection, pairs - created)
-        return created, written
+            times |= self._find(transaction.connection, pairs - created).times
+        return created, times
 
     def _delete(
         self, transaction: Transaction, requests: Sequence[RemoveRequest]
@@ -188,10 +195,6 @@ class Enrollments:
         return results
 
 
-def _pairs(request: AssociateRequest) -> list[_Pair]:
-    return [(request.student_id, course_id) for course_id in request.course_ids]
-
-
 def _pairs_written(transaction: Transaction, result: Iterable[Any]) -> set[_Pair]:
     pairs = set()
     for student_id, course_id, number in result:
@@ -209,16 +212,14 @@ def _page(courses: list[StudentCourse] | None, size: int) -> Page | None:
 
 
 def _associate_result(
-    request: AssociateRequest, known: dict[_Pair, _Known], created: set[_Pair]
+    pairs: Sequence[_Pair], found: _Found, created: set[_Pair]
 ) -> AssociateResult:
-    student_known = all(known[pair].student for pair in _pairs(request))
-    unknown = tuple(pair[1] for pair in _pairs(request) if not known[pair].course)
+    student_known = all(student_id in found.students for student_id, _ in pairs)
+    unknown = tuple(course_id for _, course_id in pairs if course_id not in found.courses)
     if unknown or not student_known:
         return AssociateResult(student_known, unknown, ())
     associations = []
-    for pair in _pairs(request):
-        create_time = known[pair].create_time
-        assert create_time is not None, "written or seen, every pair has its time"  # noqa: S101
-        associations.append(Association(pair[1], pair in created, create_time))
+    for pair in pairs:
+        associations.append(Association(pair[1], pair in created, found.times[pair]))
         created.discard(pair)  # the next request for it came second
     return AssociateResult(student_known, (), tuple(associations))

@@ -24,9 +24,8 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value if value is None else value.astimezone(UTC)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
-        if value is None or value.tzinfo is not None:
-            return value  # type: ignore[no-any-return]
-        return value.replace(tzinfo=UTC)  # type: ignore[no-any-return]
+        found: datetime | None = value
+        return found if found is None or found.tzinfo else found.replace(tzinfo=UTC)
 
 
 class Base(DeclarativeBase):

@@ -3,12 +3,12 @@
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import grpc
 
 from enrollment_server.errors import Overloaded
-from enrollment_server.rpc.errors import refuse
+from enrollment_server.rpc.errors import refuse, send_error_alone
 
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"
 
@@ -61,9 +61,9 @@ def _refusal() -> Handler:
 
     def behavior(_request: bytes, context: Any) -> None:
         refuse(context, Overloaded())
-        context.abort(context.code(), context.details())
+        send_error_alone(context)
 
     # A thread of its own: a refusal that queues behind the calls would not be at once.
     thread = ThreadPoolExecutor(1, thread_name_prefix="refuse")
-    behavior.experimental_thread_pool = thread  # type: ignore[attr-defined]
+    cast(Any, behavior).experimental_thread_pool = thread
     return grpc.unary_unary_rpc_method_handler(behavior)

@@ -9,7 +9,7 @@ from google.protobuf.message import DecodeError
 from enrollment.v1 import enrollment_pb2, enrollment_pb2_grpc
 from enrollment_server.errors import InvalidRequest, Violation
 from enrollment_server.rpc.admission import Admission, CountingThreadPool, Handler
-from enrollment_server.rpc.errors import refuse
+from enrollment_server.rpc.errors import refuse, send_error_alone
 from enrollment_server.rpc.servicer import EnrollmentServicer
 from enrollment_server.service.association import AssociationService
 
@@ -24,7 +24,7 @@ def create_server(service: AssociationService, *, threads: int, queue: int) -> g
     pool = CountingThreadPool(threads)
     server = grpc.server(
         pool,
-        interceptors=[Admission(SERVICE, pool, queue), StrictStatuses()],
+        interceptors=[Admission(SERVICE, pool, queue), StrictStatuses(SERVICE)],
         # A second server on a taken port is a mistake to refuse, not to share with.
         options=[("grpc.so_reuseport", 0)],
     )
@@ -35,44 +35,49 @@ def create_server(service: AssociationService, *, threads: int, queue: int) -> g
 class StrictStatuses(grpc.ServerInterceptor):
     """Mends two statuses that gRPC would get wrong, of the methods of our service.
 
-    An error that a method sets before it returns is sent as trailers alone. gRPC would send
-    the response too, and a client that has seen headers does not retry (gRFC A6).
+    An error that a method sets before it returns is sent alone.
 
     Bytes that are not a message, text that is not UTF-8 among them, are INVALID_ARGUMENT.
     gRPC would say INTERNAL, as if the server had failed.
     """
+
+    def __init__(self, service: str) -> None:
+        self._prefix = f"/{service}/"
+        self._strict: dict[str, Handler] = {}  # by method: this is asked for every call
 
     def intercept_service(
         self,
         continuation: Callable[[grpc.HandlerCallDetails], Handler],
         handler_call_details: grpc.HandlerCallDetails,
     ) -> Handler:
+        method = handler_call_details.method
         handler = continuation(handler_call_details)
-        ours = handler_call_details.method.startswith(f"/{SERVICE}/")
-        if not ours or handler is None or handler.unary_unary is None:
+        if handler is None or not method.startswith(self._prefix):
             return handler
-        method, decode = handler.unary_unary, handler.request_deserializer
+        if method not in self._strict:
+            self._strict[method] = _strict(handler)
+        return self._strict[method]
 
-        def deserializer(encoded: bytes) -> Any:
-            try:
-                return decode(encoded) if decode else encoded
-            except DecodeError:
-                return InvalidRequest(
-                    "The request cannot be decoded: it is damaged, or of another type.",
-                    [Violation("", "cannot be decoded")],
-                )
 
-        def behavior(request: Any, context: Any) -> Any:
-            response = None
-            if isinstance(request, InvalidRequest):
-                refuse(context, request)
-            else:
-                response = method(request, context)
-            code = context.code()
-            if code not in (None, grpc.StatusCode.OK):
-                context.abort(code, context.details())
-            return response
+def _strict(handler: Any) -> Handler:
+    """The handler of a method without streams, mended."""
 
-        return grpc.unary_unary_rpc_method_handler(
-            behavior, deserializer, handler.response_serializer
-        )
+    def deserializer(encoded: bytes) -> Any:
+        try:
+            return handler.request_deserializer(encoded)
+        except DecodeError:
+            return InvalidRequest(
+                "The request cannot be decoded: it is damaged, or of another type.",
+                [Violation("", "cannot be decoded")],
+            )
+
+    def behavior(request: Any, context: Any) -> Any:
+        response = None
+        if isinstance(request, InvalidRequest):
+            refuse(context, request)
+        else:
+            response = handler.unary_unary(request, context)
+        send_error_alone(context)
+        return response
+
+    return grpc.unary_unary_rpc_method_handler(behavior, deserializer, handler.response_serializer)
