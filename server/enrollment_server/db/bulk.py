@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, TypeAlias
 
-from sqlalchemy import Connection, Engine, Table, Text, bindparam, or_, select, true, update
+from sqlalchemy import Connection, Engine, Table, Text, or_, select, true, update
 
 from enrollment_server.db.backends import Backend, backend_of
 from enrollment_server.db.database import Database
-from enrollment_server.db.models import UtcDateTime
-from enrollment_server.db.statements import courses, student_courses, students
+from enrollment_server.db.statements import Statements, courses, students
 
 Cells: TypeAlias = tuple[str | None, ...]
 
@@ -34,10 +33,10 @@ class Bulk:
 
     def __init__(self, engine: Engine) -> None:
         self._database = Database(engine)
-        self._backend = backend_of(engine)
-        self._students = _Upsert(self._backend, students)
-        self._courses = _Upsert(self._backend, courses)
-        self._pairs = _Pairs(self._backend)
+        backend = backend_of(engine)
+        self._students = _Upsert(backend, students)
+        self._courses = _Upsert(backend, courses)
+        self._statements = Statements(backend)
 
     def upsert_students(self, rows: Sequence[Cells]) -> Upserted:
         """Insert or update students: id, name, email. The ids are distinct."""
@@ -52,7 +51,7 @@ class Bulk:
 
         def work() -> list[UnknownPair]:
             with self._database.reading() as connection:
-                return self._pairs.unknown(connection, pairs)
+                return self._unknown(connection, pairs)
 
         return self._database.run(work)
 
@@ -61,12 +60,29 @@ class Bulk:
 
         def work() -> tuple[int, list[UnknownPair]]:
             with self._database.transaction() as transaction:
-                unknown = self._pairs.unknown(transaction.connection, pairs)
+                unknown = self._unknown(transaction.connection, pairs)
                 left_out = {pair.place for pair in unknown}
                 known = [pair for place, pair in enumerate(pairs) if place not in left_out]
-                return self._pairs.insert(transaction.connection, known), unknown
+                parameters = self._statements.pairs.parameters(sorted(set(known)))
+                parameters["create_time"] = datetime.now(UTC)
+                added = transaction.connection.execute(self._statements.add_pairs, parameters)
+                return added.rowcount, unknown
 
         return self._database.run(work)
+
+    def _unknown(self, connection: Connection, pairs: Sequence[Cells]) -> list[UnknownPair]:
+        parameters = self._statements.pairs.parameters(pairs)
+        found = {
+            (student_id, course_id): (student_unknown, course_unknown)
+            for student_id, course_id, student_unknown, course_unknown in connection.execute(
+                self._statements.find_unknown_pairs, parameters
+            )
+        }
+        return [
+            UnknownPair(place, *map(bool, found[pair]))
+            for place, pair in enumerate(pairs)
+            if pair in found
+        ]
 
     def _upsert(self, upsert: "_Upsert", rows: Sequence[Cells]) -> Upserted:
         def work() -> Upserted:
@@ -105,47 +121,3 @@ class _Upsert:
         inserted = connection.execute(self._insert, parameters).rowcount
         updated = connection.execute(self._update, parameters).rowcount
         return Upserted(inserted, updated)
-
-
-class _Pairs:
-    """The statements that check and insert pairs of a student and a course."""
-
-    def __init__(self, backend: Backend) -> None:
-        self._rows = backend.rowset("rows", {"student_id": Text(), "course_id": Text()})
-        rows = self._rows.table
-        self._unknown = (
-            select(
-                rows.c.student_id, rows.c.course_id, students.c.id.is_(None), courses.c.id.is_(None)
-            )
-            .select_from(rows)
-            .outerjoin(students, students.c.id == rows.c.student_id)
-            .outerjoin(courses, courses.c.id == rows.c.course_id)
-            .where(or_(students.c.id.is_(None), courses.c.id.is_(None)))
-        )
-        key = [student_courses.c.student_id, student_courses.c.course_id]
-        values = select(rows, bindparam("create_time", type_=UtcDateTime)).where(true())
-        self._insert: Any = (
-            backend.insert(student_courses)
-            .from_select([*key, student_courses.c.create_time], values)
-            .on_conflict_do_nothing(index_elements=key)
-            .execution_options(preserve_rowcount=True)
-        )
-
-    def unknown(self, connection: Connection, pairs: Sequence[Cells]) -> list[UnknownPair]:
-        found = {
-            (student_id, course_id): (student_unknown, course_unknown)
-            for student_id, course_id, student_unknown, course_unknown in connection.execute(
-                self._unknown, self._rows.parameters(pairs)
-            )
-        }
-        return [
-            UnknownPair(place, *map(bool, found[pair]))
-            for place, pair in enumerate(pairs)
-            if pair in found
-        ]
-
-    def insert(self, connection: Connection, pairs: Sequence[Cells]) -> int:
-        """Insert those not there yet; returns how many they were."""
-        parameters = self._rows.parameters(sorted(set(pairs)))
-        parameters["create_time"] = datetime.now(UTC)
-        return connection.execute(self._insert, parameters).rowcount

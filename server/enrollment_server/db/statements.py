@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from sqlalchemy import (
     FromClause,
+    Insert,
     Integer,
     Select,
     Table,
@@ -17,6 +18,7 @@ from sqlalchemy import (
     bindparam,
     delete,
     false,
+    or_,
     select,
     true,
     tuple_,
@@ -29,6 +31,8 @@ from enrollment_server.db.models import Course, Student, StudentCourses, UtcDate
 students = cast(Table, Student.__table__)
 courses = cast(Table, Course.__table__)
 student_courses = cast(Table, StudentCourses.__table__)
+
+PAIR = (student_courses.c.student_id, student_courses.c.course_id)  # the key
 
 
 class Statements:
@@ -43,7 +47,9 @@ class Statements:
         )
         self.find_students = self._find_students()
         self.find_pairs = self._find_pairs()
+        self.find_unknown_pairs = self._find_unknown_pairs()
         self.insert_pairs = self._insert_pairs()
+        self.add_pairs = self._add_pairs()
         self.delete_pairs = self._delete_pairs()
         self.list_pages = self._list_pages()
 
@@ -52,61 +58,76 @@ class Statements:
         asked = select(self.students.table.c.student_id)
         return select(students.c.id).where(students.c.id.in_(asked))
 
+    def _pairs_with_what_they_refer_to(self) -> FromClause:
+        asked = self.pairs.table.c
+        return self.pairs.table.outerjoin(students, students.c.id == asked.student_id).outerjoin(
+            courses, courses.c.id == asked.course_id
+        )
+
     def _find_pairs(self) -> Select[Any]:
         """Each pair, whether its student and its course exist, and since when it does."""
         asked = self.pairs.table.c
+        associated = and_(
+            student_courses.c.student_id == asked.student_id,
+            student_courses.c.course_id == asked.course_id,
+        )
+        return select(
+            asked.student_id,
+            asked.course_id,
+            students.c.id.is_not(None),
+            courses.c.id.is_not(None),
+            student_courses.c.create_time,
+        ).select_from(self._pairs_with_what_they_refer_to().outerjoin(student_courses, associated))
+
+    def _find_unknown_pairs(self) -> Select[Any]:
+        """Each pair that lacks its student or its course, and whether it lacks which."""
+        asked = self.pairs.table.c
+        student_unknown, course_unknown = students.c.id.is_(None), courses.c.id.is_(None)
         return (
-            select(
-                asked.student_id,
-                asked.course_id,
-                students.c.id.is_not(None),
-                courses.c.id.is_not(None),
-                student_courses.c.create_time,
-            )
-            .select_from(self.pairs.table)
-            .outerjoin(students, students.c.id == asked.student_id)
-            .outerjoin(courses, courses.c.id == asked.course_id)
-            .outerjoin(
-                student_courses,
-                and_(
-                    student_courses.c.student_id == asked.student_id,
-                    student_courses.c.course_id == asked.course_id,
-                ),
-            )
+            select(asked.student_id, asked.course_id, student_unknown, course_unknown)
+            .select_from(self._pairs_with_what_they_refer_to())
+            .where(or_(student_unknown, course_unknown))
         )
 
-    def _insert_pairs(self) -> ReturningInsert[Any]:
-        """Insert the pairs that are not there, at `create_time`.
-
-        Returns those inserted, each with the transaction's number.
-        """
+    def _new_pairs(self) -> Any:
+        """Insert the pairs, at `create_time`; what to do with those there is left to say."""
         asked = self.pairs.table.c
-        key = [student_courses.c.student_id, student_courses.c.course_id]
         rows = select(
             asked.student_id, asked.course_id, bindparam("create_time", type_=UtcDateTime)
         ).where(true())  # SQLite's grammar wants a WHERE between SELECT and ON CONFLICT
         insert = self._backend.insert(student_courses)
+        return insert.from_select([*PAIR, student_courses.c.create_time], rows)
+
+    def _insert_pairs(self) -> ReturningInsert[Any]:
+        """Insert the pairs that are not there, and lock those that are.
+
+        Returns those inserted, each with the transaction's number.
+        """
         return cast(
             ReturningInsert[Any],
-            insert.from_select([*key, student_courses.c.create_time], rows)
+            self._new_pairs()
             # DO UPDATE that never updates, and not DO NOTHING: it locks the rows that are
             # there, so that none of them can go before the others have come.
             .on_conflict_do_update(
-                index_elements=key,
+                index_elements=PAIR,
                 set_={"create_time": student_courses.c.create_time},
                 where=false(),
             )
-            .returning(*key, self._backend.transaction_number),
+            .returning(*PAIR, self._backend.transaction_number),
         )
+
+    def _add_pairs(self) -> Insert:
+        """Insert the pairs that are not there; its row count is how many they were."""
+        added = self._new_pairs().on_conflict_do_nothing(index_elements=PAIR)
+        return cast(Insert, added.execution_options(preserve_rowcount=True))
 
     def _delete_pairs(self) -> ReturningDelete[Any]:
         """Delete the pairs that are there; return them, with the transaction's number."""
         asked = select(self.pairs.table.c.student_id, self.pairs.table.c.course_id)
-        key = [student_courses.c.student_id, student_courses.c.course_id]
         return (
             delete(student_courses)
-            .where(tuple_(*key).in_(asked))
-            .returning(*key, self._backend.transaction_number)
+            .where(tuple_(*PAIR).in_(asked))
+            .returning(*PAIR, self._backend.transaction_number)
         )
 
     def _list_pages(self) -> Select[Any]:
