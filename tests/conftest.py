@@ -13,8 +13,8 @@ from tests.support.databases import (
     Databases,
     PostgreSQLDatabases,
     SQLiteDatabases,
-    postgresql_server,
 )
+from tests.support.postgresql import postgresql_server
 
 GIVEN = "ENROLLMENT_TEST_DATABASE_URL"
 
@@ -37,7 +37,7 @@ def sqlite_databases(tmp_path_factory: pytest.TempPathFactory) -> Databases:
 @pytest.fixture(scope="session")
 def postgresql_databases() -> Iterator[Databases]:
     with postgresql_server() as server:
-        yield PostgreSQLDatabases(server)
+        yield PostgreSQLDatabases(server.url)
 
 
 @pytest.fixture(scope="session")

@@ -22,7 +22,7 @@ class RetryPolicy:
     0.01 to 3600 seconds, and the multiplier is 1 to 100.
     """
 
-    max_attempts: int = 4
+    max_attempts: int = 5
     initial_backoff: float = 0.1
     max_backoff: float = 1.0
     backoff_multiplier: float = 2.0
@@ -42,15 +42,22 @@ DEFAULT_RETRY = RetryPolicy()
 
 def channel_options(retry: RetryPolicy | None) -> list[tuple[str, str | int]]:
     """The channel arguments for this policy; None means no retries."""
-    options: list[tuple[str, str | int]] = [("grpc.max_metadata_size", _MAX_METADATA_SIZE)]
-    if retry is None:
-        return [*options, ("grpc.enable_retries", 0)]
-    policy = {
-        "maxAttempts": retry.max_attempts,
-        "initialBackoff": f"{retry.initial_backoff:.3f}s",
-        "maxBackoff": f"{retry.max_backoff:.3f}s",
-        "backoffMultiplier": retry.backoff_multiplier,
-        "retryableStatusCodes": ["UNAVAILABLE"],
-    }
-    config = {"methodConfig": [{"name": [{"service": _SERVICE}], "retryPolicy": policy}]}
-    return [*options, ("grpc.service_config", json.dumps(config))]
+    # Where the target names several servers, all of them are used.
+    config: dict[str, object] = {"loadBalancingConfig": [{"round_robin": {}}]}
+    if retry is not None:
+        policy = {
+            "maxAttempts": retry.max_attempts,
+            "initialBackoff": f"{retry.initial_backoff:.3f}s",
+            "maxBackoff": f"{retry.max_backoff:.3f}s",
+            "backoffMultiplier": retry.backoff_multiplier,
+            "retryableStatusCodes": ["UNAVAILABLE"],
+        }
+        config["methodConfig"] = [{"name": [{"service": _SERVICE}], "retryPolicy": policy}]
+    return [
+        ("grpc.service_config", json.dumps(config)),
+        ("grpc.enable_retries", int(retry is not None)),
+        ("grpc.max_metadata_size", _MAX_METADATA_SIZE),
+        # A server that was restarted is used again before the retries of a call are used up.
+        ("grpc.initial_reconnect_backoff_ms", 100),
+        ("grpc.max_reconnect_backoff_ms", 1000),
+    ]

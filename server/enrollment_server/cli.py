@@ -37,7 +37,6 @@ from enrollment_server.loading.source import (
 from enrollment_server.ops import logging
 from enrollment_server.settings import DEFAULT_DATABASE_URL, Settings
 
-
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
 @click.version_option(__version__, prog_name="enrollment-server")
 def main() -> None:
@@ -94,6 +93,13 @@ database_url = click.option(
     help="Calls that may wait for a thread; more are refused with RESOURCE_EXHAUSTED.",
 )
 @click.option(
+    "--default-timeout",
+    type=click.FloatRange(min=0, min_open=True, max=3600),
+    default=Settings.default_timeout,
+    metavar="SECONDS",
+    help="How long a call may take that comes without a deadline.",
+)
+@click.option(
     "--drain-timeout",
     type=click.FloatRange(min=0, max=3600),
     default=Settings.drain_timeout,
@@ -118,9 +124,9 @@ def serve(migrate: bool, **settings: Any) -> None:
     stopping.wait()
     for number in (signal.SIGINT, signal.SIGTERM):  # a second one does not wait
         signal.signal(number, signal.SIG_DFL)
-    app.stop()
-    # Not by returning: Python would wait for threads whose calls have ended and which wait
-    # for the database still.
+    app.drain()
+    # Not by returning: Python would wait for every thread, gRPC's and those that still wait
+    # for the database.
     sys.stdout.flush()
     os._exit(0)
 

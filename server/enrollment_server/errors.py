@@ -7,8 +7,10 @@
     ├── CourseNotFound
     ├── CourseNotAssociated
     ├── DatabaseUnavailable
+    ├── DeadlineExceeded
     ├── Conflict
-    └── Overloaded
+    ├── Overloaded
+    └── ShuttingDown
 
 Each has the `reason` that the contract publishes as `ErrorReason`, a message for people,
 and `metadata` with the values that the message speaks of. Which gRPC status each becomes
@@ -104,6 +106,15 @@ class DatabaseUnavailable(EnrollmentError):
         super().__init__("The database is not available; try again after a pause.")
 
 
+class DeadlineExceeded(EnrollmentError):
+    """The caller's time was over, or too short to begin; nothing was written."""
+
+    reason = "DEADLINE_EXCEEDED"
+
+    def __init__(self) -> None:
+        super().__init__("The time was too short; nothing was done.")
+
+
 class Conflict(EnrollmentError):
     """Concurrent calls got in each other's way, and retries did not settle it."""
 
@@ -120,3 +131,12 @@ class Overloaded(EnrollmentError):
 
     def __init__(self) -> None:
         super().__init__("The server has more calls than it can take; try again after a pause.")
+
+
+class ShuttingDown(EnrollmentError):
+    """The server is about to stop; this call was refused before any work."""
+
+    reason = "SHUTTING_DOWN"
+
+    def __init__(self) -> None:
+        super().__init__("This server is about to stop; try again, on another.")

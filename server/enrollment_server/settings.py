@@ -16,6 +16,7 @@ class Settings:
 
     database_url: URL
     listen: str = "127.0.0.1:50051"  # HOST:PORT; port 0 picks a free one
-    threads: int = 16  # calls answered at once, each with a database connection of its own
+    threads: int = 8  # calls answered at once, each with a database connection of its own
     queue: int = 128  # calls that may wait for a thread; more are refused
+    default_timeout: float = 30.0  # seconds for a call that comes without a deadline
     drain_timeout: float = 10.0  # seconds that calls in flight have to finish on shutdown

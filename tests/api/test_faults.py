@@ -1,7 +1,6 @@
 """What a caller is told when it is not the caller's fault, and that nothing else is told."""
 
 import logging
-import sqlite3
 from collections.abc import Callable
 from typing import Any
 
@@ -11,10 +10,11 @@ from sqlalchemy import URL, text
 from enrollment.v1 import enrollment_pb2 as pb
 from enrollment_server import errors
 from enrollment_server.db import backends, database
+from enrollment_server.db.database import Database
 from enrollment_server.db.enrollments import Enrollments
 from enrollment_server.service.association import AssociationService
 from tests.support.api import Api
-from tests.support.databases import Databases
+from tests.support.databases import Databases, locked
 from tests.support.rows import insert_students_and_courses
 from tests.support.statuses import Refusal
 
@@ -35,7 +35,7 @@ class TestFaults:
     def test_a_database_away_is_unavailable(self, url: str, call: Callable[[Api], Any]) -> None:
         engine = backends.create_engine(backends.parse_url(url))
 
-        assert call(Api(AssociationService(Enrollments(engine)))) == Refusal(
+        assert call(Api(AssociationService(Enrollments(Database(engine))))) == Refusal(
             "UNAVAILABLE",
             "The database is not available; try again after a pause.",
             "DATABASE_UNAVAILABLE",
@@ -47,7 +47,7 @@ class TestFaults:
         monkeypatch.setattr(backends, "CONNECT_TIMEOUT", 0.01)
         engine = backends.create_engine(url, pool_size=1)
         with engine.connect():
-            answer = call(Api(AssociationService(Enrollments(engine))))
+            answer = call(Api(AssociationService(Enrollments(Database(engine)))))
         engine.dispose()
 
         assert (answer.code, answer.reason) == ("UNAVAILABLE", "DATABASE_UNAVAILABLE")
@@ -79,7 +79,6 @@ class TestConflicts:
     @pytest.fixture(autouse=True)
     def no_pauses(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(database, "LONGEST_PAUSE", 0)
-        monkeypatch.setattr(backends, "BUSY_TIMEOUT", 0.01)
 
     @pytest.mark.parametrize("call", [CALLS[0], CALLS[2]], ids=["associate", "remove"])
     def test_are_aborted_on_sqlite(
@@ -90,11 +89,9 @@ class TestConflicts:
         engine = backends.create_engine(url)
         with engine.connect() as connection:
             connection.exec_driver_sql("PRAGMA busy_timeout = 1")
-        writer = sqlite3.connect(str(url.database), isolation_level=None)
-        writer.execute("BEGIN IMMEDIATE")
 
-        answer = call(Api(AssociationService(Enrollments(engine))))
-        writer.close()
+        with locked(url):
+            answer = call(Api(AssociationService(Enrollments(Database(engine)))))
         engine.dispose()
 
         assert answer == Refusal(
@@ -122,7 +119,7 @@ class TestConflicts:
                 )
             )
 
-        answer = call(Api(AssociationService(Enrollments(engine))))
+        answer = call(Api(AssociationService(Enrollments(Database(engine)))))
         engine.dispose()
 
         assert (answer.code, answer.reason) == ("ABORTED", "CONFLICT")
@@ -134,4 +131,4 @@ def every_error(kind: type[errors.EnrollmentError]) -> set[type[errors.Enrollmen
 
 @pytest.mark.parametrize("kind", every_error(errors.EnrollmentError) - {errors.EnrollmentError})
 def test_every_error_has_a_published_reason(kind: type[errors.EnrollmentError]) -> None:
-    assert f"ERROR_REASON_{kind.reason}" in pb.ErrorReason.keys()  # noqa: SIM118
+    assert f"ERROR_REASON_{kind.reason}" in pb.ErrorReason.DESCRIPTOR.values_by_name

@@ -1,4 +1,4 @@
-"""More calls than the server takes: the excess is refused at once, the rest is answered."""
+"""Calls that the server does not take are refused at once; the rest is answered."""
 
 from collections.abc import Iterator
 from threading import Event, Semaphore
@@ -10,9 +10,11 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from enrollment.v1 import enrollment_pb2 as pb
 from enrollment_server.ops.health import Health
+from enrollment_server.rpc.admission import Admission
 from enrollment_server.rpc.server import SERVICE, create_server
 from enrollment_server.service.association import AssociationService
 from tests.support.statuses import Refusal, refusal
+from tests.support.waiting import wait_until
 
 THREADS, QUEUE = 2, 3
 
@@ -37,8 +39,13 @@ def service() -> Iterator[Slow]:
 
 
 @pytest.fixture
-def channel(service: Slow) -> Iterator[grpc.Channel]:
-    server = create_server(cast(AssociationService, service), threads=THREADS, queue=QUEUE)
+def admission() -> Admission:
+    return Admission(SERVICE, threads=THREADS, queue=QUEUE)
+
+
+@pytest.fixture
+def channel(service: Slow, admission: Admission) -> Iterator[grpc.Channel]:
+    server = create_server(cast(AssociationService, service), admission)
     health = Health(SERVICE)
     health.serving()
     health_pb2_grpc.add_HealthServicer_to_server(health.servicer, server)
@@ -63,15 +70,7 @@ def fill(channel: grpc.Channel, service: Slow) -> list[Any]:
     running = [call(channel) for _ in range(THREADS)]
     for _ in running:
         assert service.begun.acquire(timeout=10)
-    waiting: list[Any] = []
-    while len(waiting) < QUEUE:
-        waiting.append(call(channel))
-    return running + waiting
-
-
-def refused(calls: list[Any]) -> list[Any]:
-    """Those that are answered though no thread is free."""
-    return [one for one in calls if one.done()]
+    return running + [call(channel) for _ in range(QUEUE)]
 
 
 def test_the_excess_is_refused_and_the_rest_is_answered(
@@ -88,7 +87,7 @@ def test_the_excess_is_refused_and_the_rest_is_answered(
         "The server has more calls than it can take; try again after a pause.",
         "OVERLOADED",
     )
-    assert refused(accepted) == []
+    assert [one for one in accepted if one.done()] == []
     service.may_end.set()
     assert all(one.result(timeout=10).removed for one in accepted)
 
@@ -104,6 +103,26 @@ def test_calls_are_taken_again_when_the_queue_is_shorter(
         one.result(timeout=10)
 
     assert call(channel).result(timeout=10).removed
+
+
+def test_a_server_that_stops_refuses_new_calls_and_answers_the_others(
+    channel: grpc.Channel, service: Slow, admission: Admission
+) -> None:
+    accepted = fill(channel, service)
+    wait_until(lambda: admission.threads.waiting == QUEUE)
+
+    admission.close()
+    error = call(channel).exception(timeout=5)
+
+    assert refusal(error.code(), error.details(), error.trailing_metadata()) == Refusal(
+        "UNAVAILABLE",
+        "This server is about to stop; try again, on another.",
+        "SHUTTING_DOWN",
+    )
+    assert not admission.threads.wait_until_idle(0)
+    service.may_end.set()
+    assert admission.threads.wait_until_idle(10)
+    assert all(one.result(timeout=10).removed for one in accepted)
 
 
 def test_health_is_answered_whatever_waits(channel: grpc.Channel, service: Slow) -> None:

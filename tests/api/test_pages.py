@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import URL, Engine
 
+from enrollment_server.db.database import Database
 from enrollment_server.db.enrollments import Enrollments
 from enrollment_server.rpc import page_token
 from enrollment_server.service.association import AssociationService
@@ -23,7 +24,7 @@ class TestPageSize:
     def api(self, url: URL, engine: Engine, course_count: int) -> Api:
         ids = [f"c{number:04}" for number in range(course_count)]
         insert_students_and_courses(url, *ids)
-        api = Api(AssociationService(Enrollments(engine)))
+        api = Api(AssociationService(Enrollments(Database(engine))))
         for start in range(0, course_count, 100):
             api.associate("ada", *ids[start : start + 100])
         return api
@@ -74,7 +75,7 @@ class TestPageToken:
     def test_is_good_on_another_server_of_the_same_database(
         self, api: Api, token: str, engine: Engine
     ) -> None:
-        other = Api(AssociationService(Enrollments(engine)))
+        other = Api(AssociationService(Enrollments(Database(engine))))
 
         assert other.list_courses("ada", 5, token) == api.list_courses("ada", 5, token)
 

@@ -1,96 +1,28 @@
 """The client, against a channel that the test answers."""
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any, cast
 
 import grpc
-import grpc_testing
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
-from google.rpc.error_details_pb2 import BadRequest, ErrorInfo
-from google.rpc.status_pb2 import Status
 
 import enrollment
 from enrollment import (
     Course,
     CourseAssociation,
     EnrollmentClient,
-    EnrollmentError,
     Outcome,
     StudentCourse,
-    Violation,
 )
 from enrollment.v1 import enrollment_pb2 as pb
+from tests.client.conftest import Calling, Server
 
 CREATED = pb.CourseAssociation.OUTCOME_CREATED
 ALREADY_ASSOCIATED = pb.CourseAssociation.OUTCOME_ALREADY_ASSOCIATED
 SERVICE = pb.DESCRIPTOR.services_by_name["EnrollmentService"]
 TIME = datetime(2026, 9, 1, 8, 30, 0, 123456, tzinfo=UTC)
 TIMESTAMP = Timestamp(seconds=int(TIME.timestamp()), nanos=123456000)
-
-
-class Server:
-    """The other end of the channel."""
-
-    def __init__(self) -> None:
-        self.channel = grpc_testing.channel([SERVICE], grpc_testing.strict_real_time())
-
-    def answer(
-        self,
-        method: str,
-        response: Any = None,
-        code: grpc.StatusCode = grpc.StatusCode.OK,
-        details: str = "",
-        trailing_metadata: tuple[tuple[str, str | bytes], ...] = (),
-    ) -> tuple[Any, Any]:
-        """Answer the next call of this method; returns its metadata and its request."""
-        metadata, request, rpc = self.channel.take_unary_unary(SERVICE.methods_by_name[method])
-        rpc.send_initial_metadata(())
-        rpc.terminate(response, trailing_metadata, code, details)
-        return metadata, request
-
-
-@pytest.fixture
-def server() -> Server:
-    return Server()
-
-
-@pytest.fixture
-def client(server: Server) -> EnrollmentClient:
-    return EnrollmentClient(server.channel)
-
-
-@pytest.fixture
-def calling() -> Iterator[Callable[[Callable[[], Any]], Future[Any]]]:
-    """Makes a call while the test answers it."""
-    with ThreadPoolExecutor(1) as caller:
-        yield caller.submit
-
-
-Calling = Callable[[Callable[[], Any]], "Future[Any]"]
-
-
-def failing(
-    server: Server,
-    client: EnrollmentClient,
-    calling: Calling,
-    code: grpc.StatusCode,
-    *details: Any,
-    trailing_metadata: tuple[tuple[str, str | bytes], ...] | None = None,
-) -> EnrollmentError:
-    """What a call raises that is answered with this status."""
-    call = calling(lambda: client.remove_course("ada", "chess"))
-    status = Status(code=code.value[0], message="It says why.")
-    for detail in details:
-        status.details.add().Pack(detail)
-    if trailing_metadata is None:
-        trailing_metadata = (("grpc-status-details-bin", status.SerializeToString()),)
-    server.answer("RemoveCourse", None, code, "It says why.", trailing_metadata)
-    error = call.exception(timeout=5)
-    assert isinstance(error, EnrollmentError)
-    return error
 
 
 class TestCalls:
@@ -242,110 +174,6 @@ class TestList:
 
         assert request.page_token == "more"
         assert call.result() == list(self.TAKEN[1:])
-
-
-class TestErrors:
-    @pytest.mark.parametrize(
-        ("code", "reason", "kind"),
-        [
-            (grpc.StatusCode.INVALID_ARGUMENT, "INVALID_REQUEST", enrollment.InvalidArgument),
-            (grpc.StatusCode.INVALID_ARGUMENT, "PAGE_TOKEN_INVALID", enrollment.PageTokenInvalid),
-            (grpc.StatusCode.NOT_FOUND, "STUDENT_NOT_FOUND", enrollment.StudentNotFound),
-            (grpc.StatusCode.NOT_FOUND, "COURSE_NOT_FOUND", enrollment.CourseNotFound),
-            (grpc.StatusCode.NOT_FOUND, "COURSE_NOT_ASSOCIATED", enrollment.CourseNotAssociated),
-            (grpc.StatusCode.UNAVAILABLE, "DATABASE_UNAVAILABLE", enrollment.Unavailable),
-            (grpc.StatusCode.ABORTED, "CONFLICT", enrollment.Aborted),
-            (grpc.StatusCode.RESOURCE_EXHAUSTED, "OVERLOADED", enrollment.ResourceExhausted),
-            (grpc.StatusCode.INTERNAL, "INTERNAL", enrollment.Internal),
-            (grpc.StatusCode.NOT_FOUND, "OF_A_NEWER_SERVER", enrollment.NotFound),
-        ],
-    )
-    def test_are_told_apart_by_reason(
-        self,
-        server: Server,
-        client: EnrollmentClient,
-        calling: Calling,
-        code: grpc.StatusCode,
-        reason: str,
-        kind: type[EnrollmentError],
-    ) -> None:
-        error = failing(
-            server, client, calling, code, ErrorInfo(reason=reason, domain="enrollment.v1")
-        )
-
-        assert type(error) is kind
-        assert (error.code, error.reason, error.message) == (code, reason, "It says why.")
-        assert str(error) == f"{reason}: It says why."
-        assert isinstance(error.rpc_error, grpc.RpcError)
-
-    @pytest.mark.parametrize(
-        ("code", "kind"),
-        [
-            (grpc.StatusCode.DEADLINE_EXCEEDED, enrollment.DeadlineExceeded),
-            (grpc.StatusCode.CANCELLED, enrollment.Cancelled),
-            (grpc.StatusCode.UNAVAILABLE, enrollment.Unavailable),
-            (grpc.StatusCode.UNIMPLEMENTED, EnrollmentError),
-        ],
-    )
-    @pytest.mark.parametrize(
-        "trailing_metadata",
-        [
-            (),
-            (("grpc-status-details-bin", b"\xff\xff not a Status"),),
-            (("grpc-status-details-bin", b""), ("x-proxy", "7")),
-        ],
-        ids=["nothing", "garbage", "empty"],
-    )
-    def test_from_elsewhere_are_told_apart_by_code(
-        self,
-        server: Server,
-        client: EnrollmentClient,
-        calling: Calling,
-        code: grpc.StatusCode,
-        kind: type[EnrollmentError],
-        trailing_metadata: tuple[tuple[str, str | bytes], ...],
-    ) -> None:
-        error = failing(server, client, calling, code, trailing_metadata=trailing_metadata)
-
-        assert type(error) is kind
-        assert (error.reason, dict(error.metadata)) == ("", {})
-        assert str(error) == f"{code.name}: It says why."
-
-    def test_of_another_domain_are_not_taken_for_the_services(
-        self, server: Server, client: EnrollmentClient, calling: Calling
-    ) -> None:
-        info = ErrorInfo(reason="STUDENT_NOT_FOUND", domain="elsewhere.example.com")
-        error = failing(server, client, calling, grpc.StatusCode.NOT_FOUND, info)
-
-        assert type(error) is enrollment.NotFound
-        assert error.reason == ""
-
-    def test_say_what_they_are_about(
-        self, server: Server, client: EnrollmentClient, calling: Calling
-    ) -> None:
-        def info(reason: str, **metadata: str) -> ErrorInfo:
-            return ErrorInfo(reason=reason, domain="enrollment.v1", metadata=metadata)
-
-        def raised(*details: Any) -> Any:
-            return failing(server, client, calling, grpc.StatusCode.NOT_FOUND, *details)
-
-        assert raised(info("STUDENT_NOT_FOUND", student_id="ada")).student_id == "ada"
-        assert raised(info("COURSE_NOT_FOUND", course_ids="x,y")).course_ids == ("x", "y")
-        gone = raised(info("COURSE_NOT_ASSOCIATED", student_id="ada", course_id="chess"))
-        assert (gone.student_id, gone.course_id) == ("ada", "chess")
-        malformed = raised(
-            info("INVALID_REQUEST"),
-            BadRequest(
-                field_violations=[
-                    BadRequest.FieldViolation(field="student_id", description="is required"),
-                    BadRequest.FieldViolation(field="course_ids[3]", description="is not an id"),
-                ]
-            ),
-        )
-        assert malformed.violations == (
-            Violation("student_id", "is required"),
-            Violation("course_ids[3]", "is not an id"),
-        )
 
 
 def test_the_public_names_are_those_of_the_package() -> None:

@@ -1,16 +1,15 @@
 """A server in a process of its own, on every database, and callers that act at once."""
 
-import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from pathlib import Path
 from typing import TypeVar
 
 import pytest
 from sqlalchemy import URL
 
 from enrollment import EnrollmentClient
+from tests.support.places import BIN
 from tests.support.rows import insert_students_and_courses
 from tests.support.serving import serving_process
 
@@ -19,7 +18,7 @@ Result = TypeVar("Result")
 COURSES = [f"c{number:02}" for number in range(24)]
 
 
-EXECUTABLE = Path(sys.executable).parent / "enrollment-server"
+EXECUTABLE = BIN / "enrollment-server"
 
 
 @pytest.fixture

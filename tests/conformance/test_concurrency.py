@@ -1,9 +1,13 @@
 """Many callers at once: nothing lost, nothing doubled, and every answer has an order."""
 
+import json
 import random
+import subprocess
+import sys
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import datetime
 
 import pytest
@@ -20,6 +24,7 @@ from tests.support.linearizability import (
     Removed,
     linearizable,
 )
+from tests.support.places import ROOT
 
 
 def nanoseconds(moment: datetime) -> int:
@@ -44,6 +49,35 @@ class TestAssociate:
             assert len({answer[place].create_time for answer in answers}) == 1
         listed = [taken.course.id for taken in callers.one().list_student_courses("ada")]
         assert listed == COURSES[:10]
+
+    def test_of_identical_calls_from_several_processes_one_creates(self, address: str) -> None:
+        command = [sys.executable, "-m", "tests.support.caller", address, "8", *COURSES[:10]]
+        with ExitStack() as stack:
+            processes = [
+                stack.enter_context(
+                    subprocess.Popen(
+                        command, cwd=ROOT, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+                    )
+                )
+                for _ in range(4)
+            ]
+            for process in processes:
+                assert process.stdout is not None
+                assert process.stdout.readline() == "ready\n"
+            for process in processes:
+                assert process.stdin is not None
+                process.stdin.write("\n")
+                process.stdin.flush()
+            answers = [
+                answer
+                for process in processes
+                for answer in json.loads(process.communicate(timeout=60)[0])
+            ]
+
+        for place in range(10):
+            outcomes = Counter(answer[place][0] for answer in answers)
+            assert outcomes == {"CREATED": 1, "ALREADY_ASSOCIATED": 31}
+            assert len({answer[place][1] for answer in answers}) == 1
 
     def test_in_opposite_orders_never_fails(self, callers: Callers, seconds: float) -> None:
         stop = time.monotonic() + seconds

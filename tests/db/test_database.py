@@ -2,17 +2,17 @@
 
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 
 import psycopg.errors
 import pytest
-from sqlalchemy import URL, Connection, Engine, text
+from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, ProgrammingError
 
 from enrollment_server.db import backends, database
-from enrollment_server.db.database import ATTEMPTS, Database
+from enrollment_server.db.database import ATTEMPTS, Database, Unit
+from enrollment_server.deadline import NEVER
 from enrollment_server.errors import Conflict, DatabaseUnavailable
-from tests.support.databases import Databases, terminate
+from tests.support.databases import Databases, locked, terminate
 
 
 @pytest.fixture(autouse=True)
@@ -20,11 +20,11 @@ def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(database, "LONGEST_PAUSE", 0)
 
 
-def failing(times: int, error: Exception) -> tuple[list[int], Callable[[], str]]:
+def failing(times: int, error: Exception) -> tuple[list[int], Callable[[Unit], str]]:
     """A unit of work that fails so many times, and the attempts at it."""
     attempts: list[int] = []
 
-    def work() -> str:
+    def work(_unit: Unit) -> str:
         attempts.append(1)
         if len(attempts) <= times:
             raise error
@@ -67,7 +67,7 @@ UNAVAILABLE = [
 def test_a_conflict_is_run_again(engine: Engine, error: DBAPIError) -> None:
     attempts, work = failing(ATTEMPTS - 1, error)
 
-    assert Database(engine).run(work) == "done"
+    assert Database(engine).run(work, NEVER) == "done"
     assert len(attempts) == ATTEMPTS
 
 
@@ -76,7 +76,7 @@ def test_a_conflict_that_stays_is_given_up(engine: Engine, error: DBAPIError) ->
     attempts, work = failing(ATTEMPTS, error)
 
     with pytest.raises(Conflict):
-        Database(engine).run(work)
+        Database(engine).run(work, NEVER)
     assert len(attempts) == ATTEMPTS
 
 
@@ -85,17 +85,17 @@ def test_an_unavailable_database_is_said_at_once(engine: Engine, error: DBAPIErr
     attempts, work = failing(1, error)
 
     with pytest.raises(DatabaseUnavailable):
-        Database(engine).run(work)
+        Database(engine).run(work, NEVER)
     assert len(attempts) == 1
 
 
 def test_a_defect_is_not_hidden(engine: Engine) -> None:
-    def work() -> None:
-        with Database(engine).reading() as connection:
+    def work(unit: Unit) -> None:
+        with unit.reading() as connection:
             connection.execute(text("SELECT no_such_column"))
 
     with pytest.raises((OperationalError, ProgrammingError)):
-        Database(engine).run(work)
+        Database(engine).run(work, NEVER)
 
 
 class TestLostConnection:
@@ -109,14 +109,14 @@ class TestLostConnection:
 
     def test_is_replaced_for_a_read(self, engine: Engine) -> None:
         units = Database(engine)
-        first = units.run(lambda: backend_of(units.reading()))
+        first = units.run(backend_of, NEVER)
         terminate(engine.url, first)
 
-        assert units.run(lambda: backend_of(units.reading())) != first
+        assert units.run(backend_of, NEVER) != first
 
 
-def backend_of(connection: Connection) -> int:
-    with connection:
+def backend_of(unit: Unit) -> int:
+    with unit.reading() as connection:
         return int(connection.execute(text("SELECT pg_backend_pid()")).scalar_one())
 
 
@@ -136,31 +136,23 @@ class TestBusySQLite:
     def test_is_a_conflict_for_a_writer(self, engine: Engine) -> None:
         units = Database(engine)
 
-        def work() -> None:
-            with units.transaction():
+        def work(unit: Unit) -> None:
+            with unit.transaction():
                 pass
 
         with locked(engine.url), pytest.raises(Conflict):
-            units.run(work)
-        units.run(work)
+            units.run(work, NEVER)
+        units.run(work, NEVER)
 
     def test_is_nothing_to_a_reader(self, engine: Engine) -> None:
         units = Database(engine)
 
-        def work() -> int:
-            with units.reading() as connection:
+        def work(unit: Unit) -> int:
+            with unit.reading() as connection:
                 return int(connection.execute(text("SELECT count(*) FROM students")).scalar_one())
 
         with locked(engine.url):
-            assert units.run(work) == 0
-
-
-@contextmanager
-def locked(url: URL) -> Iterator[None]:
-    other = sqlite3.connect(str(url.database), isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
-    yield
-    other.close()
+            assert units.run(work, NEVER) == 0
 
 
 class TestSQLiteSettings:

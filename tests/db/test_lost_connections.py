@@ -8,20 +8,15 @@ from typing import Any
 
 import psycopg
 import pytest
-from sqlalchemy import Connection, Engine, event, text
+from sqlalchemy import Connection, Engine, event
 
 from enrollment_server.db import backends, database
-from enrollment_server.db.enrollments import (
-    AssociateRequest,
-    Enrollments,
-    RemoveRequest,
-    RemoveResult,
-)
+from enrollment_server.db.database import Database
+from enrollment_server.db.enrollments import Enrollments, RemoveResult
 from enrollment_server.errors import DatabaseUnavailable
+from tests.db.acts import WRITES, Act, associate, begin_with_chess, remove, table
 from tests.support.databases import Databases, terminate
 from tests.support.rows import insert_students_and_courses
-
-Act = Callable[[Enrollments], Any]
 
 
 @pytest.fixture
@@ -35,37 +30,13 @@ def engine(postgresql_databases: Databases) -> Iterator[Engine]:
 
 @pytest.fixture
 def enrollments(engine: Engine) -> Enrollments:
-    enrollments = Enrollments(engine)
-    enrollments.associate([AssociateRequest("ada", ("chess",))])
+    enrollments = Enrollments(Database(engine))
+    begin_with_chess(enrollments)
     return enrollments
 
 
-def associate(enrollments: Enrollments) -> list[tuple[str, bool]]:
-    [result] = enrollments.associate([AssociateRequest("ada", ("algebra", "chess"))])
-    return [(a.course_id, a.created) for a in result.associations]
-
-
-def remove(enrollments: Enrollments) -> list[RemoveResult]:
-    return enrollments.remove([RemoveRequest("ada", "chess")])
-
-
-def table(engine: Engine) -> list[str]:
-    with engine.connect() as connection:
-        return list(
-            connection.scalars(text("SELECT course_id FROM student_courses ORDER BY course_id"))
-        )
-
-
-EXPECTED: list[Any] = [
-    pytest.param(
-        associate, [("algebra", True), ("chess", False)], ["algebra", "chess"], id="associate"
-    ),
-    pytest.param(remove, [RemoveResult.REMOVED], [], id="remove"),
-]
-
-
 @pytest.mark.parametrize("statement", [1, 2, 3])
-@pytest.mark.parametrize(("act", "answer", "rows"), EXPECTED)
+@pytest.mark.parametrize(("act", "answer", "rows"), WRITES)
 def test_lost_before_a_statement_the_work_is_done_again(
     engine: Engine, enrollments: Enrollments, act: Act, answer: Any, rows: Any, statement: int
 ) -> None:
@@ -84,7 +55,7 @@ def test_lost_before_a_statement_the_work_is_done_again(
     assert table(engine) == rows
 
 
-@pytest.mark.parametrize(("act", "answer", "rows"), EXPECTED)
+@pytest.mark.parametrize(("act", "answer", "rows"), WRITES)
 def test_lost_before_the_commit_the_work_is_done_again(
     engine: Engine, enrollments: Enrollments, act: Act, answer: Any, rows: Any
 ) -> None:
@@ -116,7 +87,7 @@ def lose_answers_to_commits(
     monkeypatch.setattr(engine.dialect, "do_commit", do_commit)
 
 
-@pytest.mark.parametrize(("act", "answer", "rows"), EXPECTED)
+@pytest.mark.parametrize(("act", "answer", "rows"), WRITES)
 def test_lost_after_the_commit_the_answer_is_still_true(
     engine: Engine,
     enrollments: Enrollments,
@@ -135,11 +106,13 @@ def test_lost_after_the_commit_the_answer_is_still_true(
 def test_a_commit_that_nobody_can_tell_of_is_unavailable(
     engine: Engine, enrollments: Enrollments, monkeypatch: pytest.MonkeyPatch, act: Act
 ) -> None:
-    def refuse(*_: object) -> None:
+    def refuse(*_: object, **__: object) -> None:
         raise psycopg.OperationalError("no such server")
 
     lose_answers_to_commits(
-        engine, monkeypatch, after=lambda: event.listen(engine, "do_connect", refuse)
+        engine,
+        monkeypatch,
+        after=lambda: monkeypatch.setattr(engine.dialect, "connect", refuse),
     )
 
     with pytest.raises(DatabaseUnavailable):

@@ -12,10 +12,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import URL
 
+from tests.support.places import ROOT
 from tests.support.rows import insert_students_and_courses
 from tests.support.serving import Server, serving_process
-
-ROOT = Path(__file__).parent.parent.parent
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -18,11 +17,10 @@ from sqlalchemy import URL, text
 from enrollment import DeadlineExceeded, EnrollmentClient
 from enrollment_server.db import backends
 from tests.e2e.conftest import Serve, run
-from tests.support.databases import Databases
+from tests.support.databases import Databases, spelled_out
+from tests.support.places import BIN
 from tests.support.rows import insert_students_and_courses
 from tests.support.serving import Server
-
-BIN = Path(sys.executable).parent
 
 
 def buf_curl(server: Server, method: str, **fields: Any) -> "subprocess.CompletedProcess[str]":
@@ -140,9 +138,9 @@ def test_a_signal_stops_it_cleanly(serve: Serve, populated: URL, number: signal.
         with EnrollmentClient(server.address) as client:
             list(client.list_student_courses("ada"))
         server.process.send_signal(number)
-        _, errors = server.process.communicate(timeout=20)
 
-    assert (server.process.returncode, errors) == (0, "")
+        assert server.process.wait(timeout=20) == 0
+        assert server.errors() == ""
 
 
 def test_migrate_makes_a_new_database_ready(serve: Serve, databases: Databases) -> None:
@@ -172,9 +170,7 @@ class TestRefusals:
         self, installed: Path, folder: Path, databases: Databases
     ) -> None:
         url = databases.empty()
-        spelled_out = url.render_as_string(hide_password=False)
-
-        assert self.refused(installed, folder, "serve", "--database-url", spelled_out) == (
+        assert self.refused(installed, folder, "serve", "--database-url", spelled_out(url)) == (
             1,
             "Error: the schema is at revision none, not at 0002;"
             f" run: enrollment-server migrate --database-url {url.render_as_string()}",
@@ -186,7 +182,7 @@ class TestRefusals:
             address = f"127.0.0.1:{taken.getsockname()[1]}"
             flags = [
                 "--database-url",
-                url.render_as_string(hide_password=False),
+                spelled_out(url),
                 "--listen",
                 address,
             ]
@@ -215,7 +211,7 @@ class TestRefusals:
         with engine.begin() as connection:
             connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
         engine.dispose()
-        flags = ["--database-url", url.render_as_string(hide_password=False)]
+        flags = ["--database-url", spelled_out(url)]
 
         assert self.refused(installed, folder, *command, *flags) == (
             1,
@@ -243,7 +239,7 @@ class TestRefusals:
         with engine.begin() as connection:
             connection.execute(text(f"CREATE ROLE {role} LOGIN"))
         engine.dispose()
-        flags = ["--database-url", url.set(username=role).render_as_string(hide_password=False)]
+        flags = ["--database-url", spelled_out(url.set(username=role))]
 
         code, line = self.refused(installed, folder, *command, *flags)
 
@@ -261,7 +257,7 @@ class TestRefusals:
     def test_a_bad_address(
         self, installed: Path, folder: Path, sqlite_databases: Databases, listen: str
     ) -> None:
-        url = sqlite_databases.fresh().render_as_string(hide_password=False)
+        url = spelled_out(sqlite_databases.fresh())
         flags = ["--database-url", url, "--listen", listen]
 
         assert self.refused(installed, folder, "serve", *flags) == (
@@ -272,8 +268,7 @@ class TestRefusals:
 
 class TestOtherCommands:
     def command(self, installed: Path, url: URL, *arguments: str) -> str:
-        spelled_out = url.render_as_string(hide_password=False)
-        return run(installed / "enrollment-server", *arguments, "--database-url", spelled_out)
+        return run(installed / "enrollment-server", *arguments, "--database-url", spelled_out(url))
 
     def test_migrate_says_what_it_did(self, installed: Path, databases: Databases) -> None:
         url = databases.empty()

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import ROOT, run
+from tests.e2e.conftest import run
+from tests.support.places import ROOT
 
 
 def contents(wheels: Path, name: str) -> set[str]:

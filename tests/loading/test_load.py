@@ -11,6 +11,7 @@ from sqlalchemy import URL, Engine, text
 from enrollment_server.cli import main
 from enrollment_server.db.bulk import Bulk
 from enrollment_server.loading import loader
+from tests.support.databases import spelled_out
 
 STUDENTS = "id,name,email\ns1,Ada,ada@example.edu\ns2,Bob,\ns3,Eve,eve@example.edu\n"
 COURSES = "id,code,title\nc1,MAT 101,Calculus\nc2,,Chess\n"
@@ -21,7 +22,7 @@ class Loading:
     """Loads what it is given as the contents of files."""
 
     def __init__(self, url: URL, folder: Path) -> None:
-        self._url = url.render_as_string(hide_password=False)
+        self._url = spelled_out(url)
         self._folder = folder
 
     def __call__(self, *flags: str, **contents: str) -> Result:

@@ -2,21 +2,17 @@
 
 import os
 import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import URL, Engine, text
+from sqlalchemy import Engine, text
 from sqlalchemy.exc import IntegrityError
 
 from enrollment_server.db import backends, schema
-from tests.support.databases import Databases
-
-ROOT = Path(__file__).parent.parent.parent
-BIN = Path(sys.executable).parent
+from tests.support.databases import Databases, spelled_out
+from tests.support.places import BIN, ROOT
 
 # Legal, if odd: what systems of record have been seen to hold.
 STUDENTS: list[tuple[str, str, str | None]] = [
@@ -58,10 +54,6 @@ def go(engine: Engine, revision: str) -> None:
         else:
             command.upgrade(config, revision)
         connection.invalidate()
-
-
-def spelled_out(url: URL) -> str:
-    return url.render_as_string(hide_password=False)
 
 
 def populate(engine: Engine) -> None:

@@ -6,24 +6,15 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import URL, Engine, event, text
+from sqlalchemy import Engine, event, text
 
-from enrollment_server.db.enrollments import Enrollments
 from enrollment_server.errors import (
     CourseNotAssociated,
     CourseNotFound,
     StudentNotFound,
 )
 from enrollment_server.service.association import AssociationService
-from tests.support.rows import insert_students_and_courses
-
-MANY = [f"course-{number:04}" for number in range(1500)]
-
-
-@pytest.fixture
-def service(url: URL, engine: Engine) -> AssociationService:
-    insert_students_and_courses(url, *MANY)
-    return AssociationService(Enrollments(engine))
+from tests.service.conftest import MANY
 
 
 def course_ids(service: AssociationService, student_id: str = "ada") -> list[str]:
@@ -240,78 +231,6 @@ class TestRemove:
 
         assert second.created
         assert second.create_time > first.create_time
-
-
-class TestStatements:
-    """How many statements a call takes does not depend on how much it asks for."""
-
-    @pytest.mark.parametrize("courses", [1, 10, 100])
-    def test_associating_takes_two(
-        self, service: AssociationService, engine: Engine, courses: int
-    ) -> None:
-        with counting_statements(engine) as statements:
-            service.associate_student_with_courses("ada", MANY[:courses])
-
-        assert len(statements) == 2, statements
-
-    @pytest.mark.parametrize("courses", [2, 10, 100])
-    def test_associating_takes_three_if_some_were_there(
-        self, service: AssociationService, engine: Engine, courses: int
-    ) -> None:
-        service.associate_student_with_courses("ada", MANY[: courses // 2])
-        with counting_statements(engine) as statements:
-            service.associate_student_with_courses("ada", MANY[:courses])
-
-        assert len(statements) == 3, statements
-
-    @pytest.mark.parametrize("courses", [1, 10, 100])
-    def test_associating_again_takes_one(
-        self, service: AssociationService, engine: Engine, courses: int
-    ) -> None:
-        service.associate_student_with_courses("ada", MANY[:courses])
-        with counting_statements(engine) as statements:
-            service.associate_student_with_courses("ada", MANY[:courses])
-
-        assert len(statements) == 1, statements
-
-    @pytest.mark.parametrize("page_size", [1, 10, 100])
-    def test_listing_takes_one(
-        self, service: AssociationService, engine: Engine, page_size: int
-    ) -> None:
-        service.associate_student_with_courses("ada", MANY[:100])
-        with counting_statements(engine) as statements:
-            service.get_student_courses("ada", page_size)
-
-        assert len(statements) == 1, statements
-
-    def test_removing_takes_one(self, service: AssociationService, engine: Engine) -> None:
-        service.associate_student_with_courses("ada", ["chess"])
-        with counting_statements(engine) as statements:
-            service.remove_student_course("ada", "chess")
-
-        assert len(statements) == 1, statements
-
-    def test_removing_what_is_not_there_takes_two(
-        self, service: AssociationService, engine: Engine
-    ) -> None:
-        with counting_statements(engine) as statements:
-            service.remove_student_course("ada", "chess", allow_missing=True)
-
-        assert len(statements) == 2, statements
-
-
-@contextmanager
-def counting_statements(engine: Engine) -> Iterator[list[str]]:
-    """The statements executed in this context, but for those that begin a transaction."""
-    statements: list[str] = []
-
-    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
-        if not statement.startswith("BEGIN"):
-            statements.append(statement)
-
-    event.listen(engine, "before_cursor_execute", note)
-    yield statements
-    event.remove(engine, "before_cursor_execute", note)
 
 
 @contextmanager

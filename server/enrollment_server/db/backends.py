@@ -3,6 +3,8 @@
 A URL is one of `sqlite:///FILE` or `postgresql+psycopg://USER:PASSWORD@HOST/DATABASE`.
 """
 
+import os
+import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,12 +27,18 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError
+from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.types import TypeEngine
 
+from enrollment_server.db.connecting import connect_within_deadlines
 from enrollment_server.db.rowset import ArrayRowset, JsonRowset, Rowset
+from enrollment_server.db.watch import SOCKET
 
 CONNECT_TIMEOUT = 5  # seconds
-BUSY_TIMEOUT = 1  # seconds that SQLite waits for another writer before it gives up
+IDLE_IN_TRANSACTION_TIMEOUT = 2  # seconds from one statement of a transaction to the next
+# Seconds that SQLite waits for another writer before it gives up. Nothing can end this wait
+# when the caller leaves, so it is short, and the whole transaction is tried more often.
+BUSY_TIMEOUT = 0.1
 
 
 class BadDatabaseUrlError(ValueError):
@@ -48,7 +56,10 @@ class Backend:
     # commit can succeed though the connection breaks before the answer.
     transaction_number: ColumnElement[Any]
     transaction_status: TextClause | None
-    connect_args: dict[str, Any]
+    # Has the database stop what runs on a driver's connection; called from another thread.
+    # None where no statement waits for long.
+    cancel: Callable[[Any], None] | None
+    connect_args: Callable[[URL], dict[str, Any]]
     prepare: Callable[[Engine], None]
 
 
@@ -69,6 +80,28 @@ def _prepare_sqlite(engine: Engine) -> None:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
+def _postgresql_arguments(url: URL) -> dict[str, Any]:
+    # If we vanish in the middle of a transaction, for instance behind a network that has
+    # gone silent, then the rows that it has locked are free again after this.
+    options = [f"-c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_TIMEOUT}s"]
+    options += url.normalized_query.get("options", ())  # the last one counts
+    return {"connect_timeout": CONNECT_TIMEOUT, "options": " ".join(options)}
+
+
+def _prepare_postgresql(engine: Engine) -> None:
+    connect_within_deadlines(engine)
+
+    # A second handle of each socket: psycopg closes its own when it likes, and then that
+    # number is soon another file's.
+    @event.listens_for(engine, "connect")
+    def keep_socket(connection: Any, record: ConnectionPoolEntry) -> None:
+        record.info[SOCKET] = socket.socket(fileno=os.dup(connection.fileno()))
+
+    @event.listens_for(engine, "close")
+    def close_socket(_connection: Any, record: ConnectionPoolEntry) -> None:
+        record.info[SOCKET].close()
+
+
 _BACKENDS = {
     "sqlite": Backend(
         rowset=JsonRowset,
@@ -76,7 +109,8 @@ _BACKENDS = {
         lateral=False,
         transaction_number=null(),  # no connection to lose
         transaction_status=None,
-        connect_args={"timeout": BUSY_TIMEOUT},
+        cancel=None,
+        connect_args=lambda _url: {"timeout": BUSY_TIMEOUT},
         prepare=_prepare_sqlite,
     ),
     "postgresql": Backend(
@@ -85,8 +119,9 @@ _BACKENDS = {
         lateral=True,
         transaction_number=cast(func.pg_current_xact_id(), Text),
         transaction_status=text("SELECT pg_xact_status(CAST(CAST(:number AS text) AS xid8))"),
-        connect_args={"connect_timeout": CONNECT_TIMEOUT},
-        prepare=lambda _engine: None,
+        cancel=lambda connection: connection.cancel_safe(timeout=CONNECT_TIMEOUT),
+        connect_args=_postgresql_arguments,
+        prepare=_prepare_postgresql,
     ),
 }
 
@@ -142,7 +177,7 @@ def create_engine(url: URL, *, pool_size: int = 1) -> Engine:
     backend = _BACKENDS[url.get_backend_name()]
     engine = sqlalchemy.create_engine(
         url,
-        connect_args=backend.connect_args,
+        connect_args=backend.connect_args(url),
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=CONNECT_TIMEOUT,

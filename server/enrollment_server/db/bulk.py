@@ -7,8 +7,9 @@ from typing import Any, NamedTuple, TypeAlias
 from sqlalchemy import Connection, Engine, Table, Text, or_, select, true, update
 
 from enrollment_server.db.backends import Backend, backend_of
-from enrollment_server.db.database import Database
+from enrollment_server.db.database import Database, Unit
 from enrollment_server.db.statements import Statements, courses, students
+from enrollment_server.deadline import NEVER
 
 Cells: TypeAlias = tuple[str | None, ...]
 
@@ -49,17 +50,17 @@ class Bulk:
     def unknown_pairs(self, pairs: Sequence[Cells]) -> list[UnknownPair]:
         """Those of the pairs (student id, course id) that cannot be associated."""
 
-        def work() -> list[UnknownPair]:
-            with self._database.reading() as connection:
+        def work(unit: Unit) -> list[UnknownPair]:
+            with unit.reading() as connection:
                 return self._unknown(connection, pairs)
 
-        return self._database.run(work)
+        return self._database.run(work, NEVER)
 
     def associate(self, pairs: Sequence[Cells]) -> tuple[int, list[UnknownPair]]:
         """Associate all pairs that can be; returns how many were new, and the unknown."""
 
-        def work() -> tuple[int, list[UnknownPair]]:
-            with self._database.transaction() as transaction:
+        def work(unit: Unit) -> tuple[int, list[UnknownPair]]:
+            with unit.transaction() as transaction:
                 unknown = self._unknown(transaction.connection, pairs)
                 left_out = {pair.place for pair in unknown}
                 known = [pair for place, pair in enumerate(pairs) if place not in left_out]
@@ -68,7 +69,7 @@ class Bulk:
                 added = transaction.connection.execute(self._statements.add_pairs, parameters)
                 return added.rowcount, unknown
 
-        return self._database.run(work)
+        return self._database.run(work, NEVER)
 
     def _unknown(self, connection: Connection, pairs: Sequence[Cells]) -> list[UnknownPair]:
         parameters = self._statements.pairs.parameters(pairs)
@@ -85,11 +86,11 @@ class Bulk:
         ]
 
     def _upsert(self, upsert: "_Upsert", rows: Sequence[Cells]) -> Upserted:
-        def work() -> Upserted:
-            with self._database.transaction() as transaction:
+        def work(unit: Unit) -> Upserted:
+            with unit.transaction() as transaction:
                 return upsert.run(transaction.connection, rows)
 
-        return self._database.run(work)
+        return self._database.run(work, NEVER)
 
 
 class _Upsert:

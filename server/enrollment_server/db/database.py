@@ -4,19 +4,22 @@ import logging
 import random
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TypeVar
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from enrollment_server.db import faults
 from enrollment_server.db.backends import backend_of
-from enrollment_server.errors import Conflict, DatabaseUnavailable
+from enrollment_server.db.connecting import connecting_until
+from enrollment_server.db.watch import Watch
+from enrollment_server.deadline import Deadline
+from enrollment_server.errors import Conflict, DatabaseUnavailable, DeadlineExceeded
 
 T = TypeVar("T")
 
-ATTEMPTS = 5
+ATTEMPTS = 20
 LONGEST_PAUSE = 0.2  # seconds
 
 logger = logging.getLogger(__name__)
@@ -38,13 +41,81 @@ class Database:
     """Connections, and the retrying of what is done with them."""
 
     def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self._autocommit = engine.execution_options(isolation_level="AUTOCOMMIT")
-        self._status = backend_of(engine).transaction_status
+        backend = backend_of(engine)
+        self.engine = engine
+        self.autocommit = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self.transaction_status = backend.transaction_status
+        self.watch = Watch(backend.cancel) if backend.cancel else None
+        self.away = False
 
-    def reading(self) -> Connection:
+    def run(self, work: "Callable[[Unit], T]", deadline: Deadline) -> T:
+        """Run a unit of work, as a whole again if others got in its way.
+
+        It may look first, in `Unit.reading`, and write then, in one `Unit.transaction`:
+        rows that it saw and that are gone when it refers to them are such a case. So is a
+        connection that is lost, be it because the database restarted while it was idle.
+
+        Raises Conflict when others stayed in its way to the last attempt,
+        DatabaseUnavailable when the database cannot be reached, and DeadlineExceeded when
+        the time was too short: then nothing was written.
+        """
+        unit = Unit(self, deadline)
+        for failures in range(1, ATTEMPTS + 1):
+            try:
+                return work(unit)
+            except SQLAlchemyError as error:
+                conflict = faults.is_conflict(error) or faults.is_foreign_key_violation(error)
+                pause = _pause(failures)
+                again = failures < ATTEMPTS and pause < deadline.remaining() and not self.away
+                if again and (conflict or faults.is_lost_connection(error)):
+                    # At once, it would meet the same transaction, or the same restart.
+                    time.sleep(pause)
+                elif conflict:
+                    raise Conflict from error
+                elif faults.is_cancelled(error) and deadline.over:
+                    raise DeadlineExceeded from error
+                elif faults.is_unavailable(error):
+                    raise _unavailable(error) from error
+                else:
+                    raise
+        raise AssertionError("the last attempt returns or raises")
+
+    def ping(self, deadline: Deadline) -> None:
+        """Return if the database answers a read. Raises as `run` does."""
+
+        def work(unit: Unit) -> None:
+            with unit.reading() as connection:
+                connection.execute(text("SELECT 1 FROM students LIMIT 1"))
+
+        self.run(work, deadline)
+
+    def went_away(self) -> None:
+        """Refuse all work from now on, what is under way too: nobody answers there.
+
+        Else every call would wait for itself, and those that come after it for a thread.
+        """
+        self.away = True
+        if self.watch:
+            self.watch.cut_all()
+        self.engine.dispose()
+
+    def came_back(self) -> None:
+        """Take work again."""
+        self.away = False
+
+
+class Unit:
+    """One unit of work, with the time that it has."""
+
+    def __init__(self, database: Database, deadline: Deadline) -> None:
+        self._database = database
+        self._deadline = deadline
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
         """A connection for reads: each statement is one round trip, without a transaction."""
-        return self._autocommit.connect()
+        with self._connection(self._database.autocommit) as connection:
+            yield connection
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
@@ -52,53 +123,50 @@ class Database:
 
         When it ends without one, it is committed, also if the connection broke meanwhile.
         """
-        with self._engine.connect() as connection:  # closing it rolls back what is left
+        with self._connection(self._database.engine) as connection:
             begun = connection.begin()
             transaction = Transaction(connection)
             yield transaction
             try:
                 begun.commit()
             except SQLAlchemyError as error:
-                lost = faults.is_lost_connection(error)
-                if not lost or not self._was_committed(transaction, error):
+                if not faults.is_lost_connection(error):
                     raise
-                logger.warning("a commit was confirmed by another connection")
+                lost = error
+            else:
+                return
+        # That connection is given back: this needs another.
+        if not self._was_committed(transaction, lost):
+            raise lost
+        logger.warning("a commit was confirmed by another connection")
 
-    def run(self, work: Callable[[], T]) -> T:
-        """Run a unit of work, as a whole again if others got in its way.
-
-        It may look first, in `reading`, and write then, in one `transaction`: rows that it
-        saw and that are gone when it refers to them are such a case. So is a connection
-        that is lost, be it because the database restarted while it was idle.
-
-        Raises Conflict when others stayed in its way to the last attempt, and
-        DatabaseUnavailable when the database cannot be reached.
-        """
-        for failures in range(1, ATTEMPTS + 1):
+    @contextmanager
+    def _connection(self, engine: Engine) -> Iterator[Connection]:
+        if self._database.away:
+            raise DatabaseUnavailable
+        if self._deadline.over:
+            raise DeadlineExceeded
+        with connecting_until(self._deadline):
+            connection = engine.connect()
+        watch = self._database.watch
+        with connection, watch.watching(connection, self._deadline) if watch else nullcontext():
             try:
-                return work()
-            except SQLAlchemyError as error:
-                conflict = faults.is_conflict(error) or faults.is_foreign_key_violation(error)
-                if failures < ATTEMPTS and (conflict or faults.is_lost_connection(error)):
-                    # At once, it would meet the same transaction, or the same restart.
-                    time.sleep(_pause(failures))
-                elif conflict:
-                    raise Conflict from error
-                elif faults.is_unavailable(error):
-                    raise _unavailable(error) from error
-                else:
-                    raise
-        raise AssertionError("the last attempt returns or raises")
+                yield connection
+            finally:
+                # Here, where it is watched: a rollback can wait for the network, too.
+                if (transaction := connection.get_transaction()) is not None:
+                    transaction.close()
 
     def _was_committed(self, transaction: Transaction, error: SQLAlchemyError) -> bool:
         """What became of a transaction whose connection was lost in its commit."""
-        if self._status is None or transaction.number is None:
+        question = self._database.transaction_status
+        if question is None or transaction.number is None:
             raise _unavailable(error) from error
         for failures in range(1, ATTEMPTS + 1):
             try:
                 with self.reading() as connection:
-                    status = connection.scalar(self._status, {"number": transaction.number})
-            except SQLAlchemyError as another:
+                    status = connection.scalar(question, {"number": transaction.number})
+            except (SQLAlchemyError, DeadlineExceeded) as another:
                 raise _unavailable(another) from another
             if status in ("committed", "aborted"):
                 return bool(status == "committed")
@@ -113,6 +181,6 @@ def _pause(failures: int) -> float:
     return random.uniform(0, min(LONGEST_PAUSE, 0.01 * 2**failures))  # noqa: S311
 
 
-def _unavailable(error: SQLAlchemyError) -> DatabaseUnavailable:
+def _unavailable(error: Exception) -> DatabaseUnavailable:
     logger.warning("database unavailable: %s", faults.summary(error))
     return DatabaseUnavailable()

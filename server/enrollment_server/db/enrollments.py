@@ -11,11 +11,12 @@ from datetime import UTC, datetime
 from enum import Enum, auto
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
 
 from enrollment_server.db.backends import backend_of
-from enrollment_server.db.database import Database, Transaction
+from enrollment_server.db.database import Database, Transaction, Unit
 from enrollment_server.db.statements import Statements
+from enrollment_server.deadline import Deadline
 from enrollment_server.domain import Association, Course, Page, StudentCourse
 
 
@@ -72,22 +73,22 @@ class _Found(NamedTuple):
 class Enrollments:
     """The association table and what it refers to.
 
-    Methods raise Conflict: then nothing was written; and DatabaseUnavailable: then, if the
-    database went away in a commit, it is not known.
+    Methods raise Conflict and DeadlineExceeded: then nothing was written; and
+    DatabaseUnavailable: then, if the database went away in a commit, it is not known.
     """
 
-    def __init__(self, engine: Engine) -> None:
-        self._database = Database(engine)
-        self._statements = Statements(backend_of(engine))
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._statements = Statements(backend_of(database.engine))
 
-    def list_pages(self, requests: Sequence[PageRequest]) -> list[Page | None]:
+    def list_pages(self, requests: Sequence[PageRequest], deadline: Deadline) -> list[Page | None]:
         """A page for each request; None where the student is unknown."""
         rows = [(number, r.student_id, r.after, r.size + 1) for number, r in enumerate(requests)]
         executions = self._statements.page_parameters(rows)
 
-        def work() -> list[Page | None]:
+        def work(unit: Unit) -> list[Page | None]:
             found: dict[int, list[StudentCourse]] = {}
-            with self._database.reading() as connection:
+            with unit.reading() as connection:
                 for parameters in executions:
                     result = connection.execute(self._statements.list_pages, parameters)
                     for number, course_id, code, title, create_time in result:
@@ -97,18 +98,20 @@ class Enrollments:
                             courses.append(StudentCourse(course, create_time))
             return [_page(found.get(number), r.size) for number, r in enumerate(requests)]
 
-        return self._database.run(work)
+        return self._database.run(work, deadline)
 
-    def associate(self, requests: Sequence[AssociateRequest]) -> list[AssociateResult]:
+    def associate(
+        self, requests: Sequence[AssociateRequest], deadline: Deadline
+    ) -> list[AssociateResult]:
         """Make the associations that are not there, of every request that is all known.
 
         Of requests for the same new association, the first is told that it made it.
         """
-        return self._database.run(lambda: self._associate(requests))
+        return self._database.run(lambda unit: self._associate(unit, requests), deadline)
 
-    def _associate(self, requests: Sequence[AssociateRequest]) -> list[AssociateResult]:
+    def _associate(self, unit: Unit, requests: Sequence[AssociateRequest]) -> list[AssociateResult]:
         asked = [[(r.student_id, course_id) for course_id in r.course_ids] for r in requests]
-        with self._database.reading() as connection:
+        with unit.reading() as connection:
             found = self._find(connection, {pair for pairs in asked for pair in pairs})
         # A request that lacks even one association has all of its pairs written, those
         # that were there a moment ago too: its answer must hold at one moment.
@@ -123,22 +126,22 @@ class Enrollments:
         }
         created: set[_Pair] = set()
         if to_write:
-            with self._database.transaction() as transaction:
+            with unit.transaction() as transaction:
                 created, times = self._insert(transaction, to_write)
             found.times.update(times)
         return [_associate_result(pairs, found, created) for pairs in asked]
 
-    def remove(self, requests: Sequence[RemoveRequest]) -> list[RemoveResult]:
+    def remove(self, requests: Sequence[RemoveRequest], deadline: Deadline) -> list[RemoveResult]:
         """Remove the associations that are there.
 
         Of requests for the same association, the first is told that it removed it.
         """
 
-        def work() -> list[RemoveResult]:
-            with self._database.transaction() as transaction:
+        def work(unit: Unit) -> list[RemoveResult]:
+            with unit.transaction() as transaction:
                 return self._delete(transaction, requests)
 
-        return self._database.run(work)
+        return self._database.run(work, deadline)
 
     def _find(self, connection: Connection, pairs: set[_Pair]) -> _Found:
         parameters = self._statements.pairs.parameters(sorted(pairs))

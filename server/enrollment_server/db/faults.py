@@ -42,6 +42,11 @@ def is_conflict(error: BaseException) -> bool:
     return _is_one_of(error, _CONFLICTS)
 
 
+def is_cancelled(error: BaseException) -> bool:
+    """The statement was cancelled while it ran."""
+    return _is_one_of(error, ("57014",))
+
+
 def is_foreign_key_violation(error: BaseException) -> bool:
     """A row that was to be referred to is not there."""
     return _is_one_of(error, _FOREIGN_KEY)

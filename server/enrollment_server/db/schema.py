@@ -15,11 +15,10 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, Inspector, inspect
+from sqlalchemy import Connection, Engine, Inspector, inspect
 from sqlalchemy.exc import SQLAlchemyError
 
 from enrollment_server.db import backends, faults
-from enrollment_server.db.database import Database
 from enrollment_server.db.models import Base
 from enrollment_server.errors import DatabaseUnavailable
 
@@ -49,7 +48,7 @@ def revisions(engine: Engine) -> Revisions:
     [head] = scripts.get_heads()
     if not backends.exists(engine.url):
         return Revisions(None, head)
-    with _unavailable_if_unreachable(), Database(engine).reading() as connection:
+    with _reading(engine) as connection:
         heads = MigrationContext.configure(connection).get_current_heads()
     if not set(heads) <= {script.revision for script in scripts.walk_revisions()}:
         raise NotAtHeadError(
@@ -98,7 +97,7 @@ def differences(engine: Engine) -> list[str]:
             not (reflected and compare_to is None)
         ),
     }
-    with _unavailable_if_unreachable(), Database(engine).reading() as connection:
+    with _reading(engine) as connection:
         context = MigrationContext.configure(connection, opts=options)
         found = [_line(difference) for difference in compare_metadata(context, Base.metadata)]
         return found + _unfit_tables(inspect(connection))
@@ -119,6 +118,13 @@ def _unfit_tables(inspector: Inspector) -> list[str]:
             if needed and column["name"] not in table.columns:
                 found.append(f"{table.name}.{column['name']} is required, and would stay empty")
     return found
+
+
+@contextmanager
+def _reading(engine: Engine) -> Iterator[Connection]:
+    autocommit = engine.execution_options(isolation_level="AUTOCOMMIT")
+    with _unavailable_if_unreachable(), autocommit.connect() as connection:
+        yield connection
 
 
 @contextmanager

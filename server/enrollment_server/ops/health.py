@@ -18,11 +18,15 @@ class Health:
         # As the servicer does with Watch itself: however many calls wait, no check does.
         self.servicer.Check.__func__.experimental_thread_pool = threads
         self._services = ("", *services)
-        self._set(HealthCheckResponse.NOT_SERVING)
+        self.not_serving()
 
     def serving(self) -> None:
         """Say SERVING."""
         self._set(HealthCheckResponse.SERVING)
+
+    def not_serving(self) -> None:
+        """Say NOT_SERVING, for a while."""
+        self._set(HealthCheckResponse.NOT_SERVING)
 
     def stopping(self) -> None:
         """Say NOT_SERVING, from now on whatever else happens."""

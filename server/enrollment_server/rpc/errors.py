@@ -8,7 +8,7 @@ import functools
 import logging
 import uuid
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import grpc
 from google.protobuf.message import Message
@@ -27,7 +27,9 @@ _CODES = {
     errors.CourseNotFound: grpc.StatusCode.NOT_FOUND,
     errors.CourseNotAssociated: grpc.StatusCode.NOT_FOUND,
     errors.DatabaseUnavailable: grpc.StatusCode.UNAVAILABLE,
+    errors.DeadlineExceeded: grpc.StatusCode.DEADLINE_EXCEEDED,
     errors.Conflict: grpc.StatusCode.ABORTED,
+    errors.ShuttingDown: grpc.StatusCode.UNAVAILABLE,
     errors.Overloaded: grpc.StatusCode.RESOURCE_EXHAUSTED,
 }
 
@@ -56,11 +58,11 @@ def answers(
             try:
                 return method(self, request, context)
             except errors.EnrollmentError as error:
-                refuse(context, error)
+                refuse(context, refusal(error))
             except Exception:  # a defect, of whatever kind: the log has it, the caller an id
                 error_id = uuid.uuid4().hex
                 logger.exception("error %s in %s", error_id, method.__name__)
-                _fail(context, error_id)
+                refuse(context, _failure(error_id))
             return response()
 
         return wrapper
@@ -68,8 +70,16 @@ def answers(
     return decorate
 
 
-def refuse(context: grpc.ServicerContext, error: errors.EnrollmentError) -> None:
-    """Set the status of the call, with its details, to what this error is."""
+class Refusal(NamedTuple):
+    """The status of a call, and its details as metadata."""
+
+    code: grpc.StatusCode
+    message: str
+    trailing_metadata: tuple[tuple[str, bytes], ...]
+
+
+def refusal(error: errors.EnrollmentError) -> Refusal:
+    """What this error is to a caller."""
     info = ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=error.metadata)
     details: list[Message] = [info]
     if isinstance(error, errors.InvalidRequest):
@@ -81,25 +91,28 @@ def refuse(context: grpc.ServicerContext, error: errors.EnrollmentError) -> None
                 ]
             )
         )
-    _set_status(context, _CODES[type(error)], error.message, details)
+    return _refusal(_CODES[type(error)], error.message, details)
 
 
-def _fail(context: grpc.ServicerContext, error_id: str) -> None:
+def _failure(error_id: str) -> Refusal:
     # Whoever runs the server finds the rest in its log; a caller learns nothing of it.
     info = ErrorInfo(reason="INTERNAL", domain=DOMAIN, metadata={"error_id": error_id})
     message = f"The server failed; its log tells more under {error_id}."
-    _set_status(context, grpc.StatusCode.INTERNAL, message, [info])
+    return _refusal(grpc.StatusCode.INTERNAL, message, [info])
 
 
-def _set_status(
-    context: grpc.ServicerContext, code: grpc.StatusCode, message: str, details: list[Message]
-) -> None:
+def _refusal(code: grpc.StatusCode, message: str, details: list[Message]) -> Refusal:
     status = Status(code=code.value[0], message=message)
     for detail in details:
         status.details.add().Pack(detail)
-    context.set_code(code)
-    context.set_details(message)
-    context.set_trailing_metadata(((DETAILS_KEY, status.SerializeToString()),))
+    return Refusal(code, message, ((DETAILS_KEY, status.SerializeToString()),))
+
+
+def refuse(context: grpc.ServicerContext, refusal: Refusal) -> None:
+    """Set the status of the call."""
+    context.set_code(refusal.code)
+    context.set_details(refusal.message)
+    context.set_trailing_metadata(refusal.trailing_metadata)
 
 
 def send_error_alone(context: Any) -> None:

@@ -9,18 +9,26 @@ from enrollment.v1 import enrollment_pb2 as pb
 from enrollment.v1 import enrollment_pb2_grpc as pb_grpc
 from enrollment_server.domain import Association, StudentCourse
 from enrollment_server.rpc import page_token, validation
+from enrollment_server.rpc.deadlines import deadline_of
 from enrollment_server.rpc.errors import answers
 from enrollment_server.service.association import AssociationService
+from enrollment_server.settings import Settings
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 
 class EnrollmentServicer(pb_grpc.EnrollmentServiceServicer):
-    """`enrollment.v1.EnrollmentService`; the contract says what each method does."""
+    """`enrollment.v1.EnrollmentService`; the contract says what each method does.
 
-    def __init__(self, service: AssociationService) -> None:
+    A call that comes without a deadline is given `default_timeout`, in seconds.
+    """
+
+    def __init__(
+        self, service: AssociationService, *, default_timeout: float = Settings.default_timeout
+    ) -> None:
         self._service = service
+        self._default_timeout = default_timeout
 
     @answers(pb.AssociateCoursesResponse)
     def AssociateCourses(
@@ -28,7 +36,9 @@ class EnrollmentServicer(pb_grpc.EnrollmentServiceServicer):
     ) -> pb.AssociateCoursesResponse:
         validation.check_associate(request)
         associations = self._service.associate_student_with_courses(
-            request.student_id, request.course_ids
+            request.student_id,
+            request.course_ids,
+            deadline=deadline_of(context, self._default_timeout),
         )
         return pb.AssociateCoursesResponse(associations=map(_association, associations))
 
@@ -37,7 +47,12 @@ class EnrollmentServicer(pb_grpc.EnrollmentServiceServicer):
         self, request: pb.ListStudentCoursesRequest, context: grpc.ServicerContext
     ) -> pb.ListStudentCoursesResponse:
         after = validation.check_list(request)
-        page = self._service.get_student_courses(request.student_id, request.page_size, after)
+        page = self._service.get_student_courses(
+            request.student_id,
+            request.page_size,
+            after,
+            deadline=deadline_of(context, self._default_timeout),
+        )
         response = pb.ListStudentCoursesResponse(courses=map(_student_course, page.courses))
         if page.more:
             last = page.courses[-1].course.id
@@ -50,7 +65,10 @@ class EnrollmentServicer(pb_grpc.EnrollmentServiceServicer):
     ) -> pb.RemoveCourseResponse:
         validation.check_remove(request)
         removed = self._service.remove_student_course(
-            request.student_id, request.course_id, allow_missing=request.allow_missing
+            request.student_id,
+            request.course_id,
+            allow_missing=request.allow_missing,
+            deadline=deadline_of(context, self._default_timeout),
         )
         return pb.RemoveCourseResponse(removed=removed)
 

@@ -9,6 +9,7 @@ from enrollment_server.db.enrollments import (
     RemoveRequest,
     RemoveResult,
 )
+from enrollment_server.deadline import NEVER, Deadline
 from enrollment_server.domain import Association, Page
 from enrollment_server.errors import CourseNotAssociated, CourseNotFound, StudentNotFound
 
@@ -20,14 +21,15 @@ class AssociationService:
     """Associates students with courses.
 
     Ids are well formed (`enrollment_server.domain.is_id`) when they come here. Beside the
-    errors that each method names, all raise DatabaseUnavailable and Conflict.
+    errors that each method names, all raise DatabaseUnavailable and Conflict, and, when
+    their deadline is over, DeadlineExceeded.
     """
 
     def __init__(self, enrollments: Enrollments) -> None:
         self._enrollments = enrollments
 
     def associate_student_with_courses(
-        self, student_id: str, course_ids: Sequence[str]
+        self, student_id: str, course_ids: Sequence[str], *, deadline: Deadline = NEVER
     ) -> tuple[Association, ...]:
         """Associate a student with all of the courses or, on any error, with none.
 
@@ -37,14 +39,21 @@ class AssociationService:
         Raises StudentNotFound, and CourseNotFound naming every unknown course.
         """
         distinct = tuple(dict.fromkeys(course_ids))
-        [result] = self._enrollments.associate([AssociateRequest(student_id, distinct)])
+        [result] = self._enrollments.associate([AssociateRequest(student_id, distinct)], deadline)
         if not result.student_known:
             raise StudentNotFound(student_id)
         if result.unknown_course_ids:
             raise CourseNotFound(result.unknown_course_ids)
         return result.associations
 
-    def get_student_courses(self, student_id: str, page_size: int = 0, after: str = "") -> Page:
+    def get_student_courses(
+        self,
+        student_id: str,
+        page_size: int = 0,
+        after: str = "",
+        *,
+        deadline: Deadline = NEVER,
+    ) -> Page:
         """A page of a student's courses, ordered bytewise by id, with ids above `after`.
 
         `page_size` is not negative; 0 stands for DEFAULT_PAGE_SIZE, and what is above
@@ -53,20 +62,25 @@ class AssociationService:
         Raises StudentNotFound.
         """
         size = min(page_size or DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE)
-        [page] = self._enrollments.list_pages([PageRequest(student_id, after, size)])
+        [page] = self._enrollments.list_pages([PageRequest(student_id, after, size)], deadline)
         if page is None:
             raise StudentNotFound(student_id)
         return page
 
     def remove_student_course(
-        self, student_id: str, course_id: str, *, allow_missing: bool = False
+        self,
+        student_id: str,
+        course_id: str,
+        *,
+        allow_missing: bool = False,
+        deadline: Deadline = NEVER,
     ) -> bool:
         """Remove a course from a student; returns whether it was there.
 
         It is False only with `allow_missing` (AIP-135). Raises StudentNotFound, and
         CourseNotAssociated, also for a course that does not exist.
         """
-        [result] = self._enrollments.remove([RemoveRequest(student_id, course_id)])
+        [result] = self._enrollments.remove([RemoveRequest(student_id, course_id)], deadline)
         if result is RemoveResult.STUDENT_UNKNOWN:
             raise StudentNotFound(student_id)
         if result is RemoveResult.NOT_ASSOCIATED and not allow_missing:

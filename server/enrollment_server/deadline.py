@@ -1,0 +1,30 @@
+"""Until when an answer is wanted."""
+
+import threading
+import time
+from collections.abc import Callable
+
+
+class Deadline:
+    """A moment after which nobody waits for the answer; or somebody leaves before it.
+
+    It goes with a call through every layer, down to the statement that the database runs.
+    """
+
+    def __init__(self, seconds: float, wanted: Callable[[], bool] = lambda: True) -> None:
+        """`seconds` from now; `wanted` says whether the caller still waits, in any thread."""
+        self._end = time.monotonic() + seconds
+        self._wanted = wanted
+
+    def remaining(self) -> float:
+        """The seconds that are left; 0 when it has passed, or the caller has left."""
+        return max(self._end - time.monotonic(), 0.0) if self._wanted() else 0.0
+
+    @property
+    def over(self) -> bool:
+        """Whether nobody waits any more."""
+        return self.remaining() == 0.0
+
+
+NEVER = Deadline(threading.TIMEOUT_MAX)
+"""Whoever waits, waits as long as it takes."""

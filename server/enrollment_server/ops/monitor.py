@@ -1,0 +1,56 @@
+"""Whether the database answers, asked again and again."""
+
+import logging
+import threading
+from collections.abc import Callable
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from enrollment_server.deadline import Deadline
+from enrollment_server.errors import EnrollmentError
+
+# With both, silence is noticed within four seconds.
+INTERVAL = 1.0  # seconds from an answer, or none, to the next question
+PATIENCE = 2.5  # seconds to wait for an answer
+
+logger = logging.getLogger(__name__)
+
+
+class Monitor:
+    """Pings the database in a thread of its own, and tells when it goes and comes back.
+
+    `ping` raises when there is no answer; `tell` is given whether there is one, each time
+    that this changes. There was one at the start.
+    """
+
+    def __init__(self, ping: Callable[[Deadline], None], tell: Callable[[bool], None]) -> None:
+        self._ping = ping
+        self._tell = tell
+        self._answering = True
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="monitor", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Tell nothing any more."""
+        self._stopping.set()
+
+    def _watch(self) -> None:
+        while not self._stopping.wait(INTERVAL):
+            answering = self._ask()
+            if answering != self._answering and not self._stopping.is_set():
+                self._answering = answering
+                self._tell(answering)
+
+    def _ask(self) -> bool:
+        try:
+            self._ping(Deadline(PATIENCE))
+        except (EnrollmentError, SQLAlchemyError) as error:
+            if self._answering:
+                logger.warning("the database does not answer: %s", error)
+            return False
+        if not self._answering:
+            logger.warning("the database answers again")
+        return True
