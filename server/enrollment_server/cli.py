@@ -7,7 +7,6 @@ ENROLLMENT_DATABASE_URL.
 import os
 import signal
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,6 +35,9 @@ from enrollment_server.loading.source import (
 )
 from enrollment_server.ops import logging
 from enrollment_server.settings import DEFAULT_DATABASE_URL, Settings
+
+STOPPING = (signal.SIGINT, signal.SIGTERM)
+
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
 @click.version_option(__version__, prog_name="enrollment-server")
@@ -115,15 +117,16 @@ def serve(migrate: bool, **settings: Any) -> None:
     with failing_in_a_line(settings["database_url"]):
         if migrate:
             migrate_to_head(settings["database_url"])
+        # Before there are threads, which inherit it: if one of them took the signal, this
+        # one, in which Python handles signals, would sleep on.
+        signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
         app = App(Settings(**settings))
         address = app.start()
-    stopping = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stopping.set())
     click.echo(f"enrollment-server {__version__} is ready on {address}")
-    stopping.wait()
-    for number in (signal.SIGINT, signal.SIGTERM):  # a second one does not wait
+    signal.sigwait(STOPPING)
+    for number in STOPPING:  # a second one does not wait
         signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
     app.drain()
     # Not by returning: Python would wait for every thread, gRPC's and those that still wait
     # for the database.
