@@ -1,6 +1,6 @@
 # `make help` lists what there is to make.
 .DEFAULT_GOAL := help
-.PHONY: help run test test-oldest soak check format generate lock dist clean
+.PHONY: help run test test-oldest soak overload check format generate lock dist clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -30,6 +30,9 @@ test-oldest: .venv-oldest/bin/installed ## the same on the oldest versions allow
 
 soak: $(BIN)/installed ## run the long runs at full length, some minutes each
 	$(BIN)/pytest tests/conformance --soak
+
+overload: $(BIN)/installed ## measure a server under ten times the callers it can take
+	$(BIN)/python bench/overload.py
 
 check: $(BIN)/installed ## format, lint, types, contract, generated code, import rules
 	$(BIN)/ruff format --check
