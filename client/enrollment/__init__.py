@@ -22,12 +22,14 @@ from enrollment._errors import (
     InvalidArgument,
     NotFound,
     PageTokenInvalid,
+    PermissionDenied,
     ResourceExhausted,
     StudentNotFound,
+    Unauthenticated,
     Unavailable,
     Violation,
 )
-from enrollment._settings import RetryPolicy
+from enrollment._settings import Keepalive, RetryPolicy, Tls
 from enrollment._types import Course, CourseAssociation, Outcome, Page, StudentCourse
 
 __all__ = [
@@ -42,15 +44,19 @@ __all__ = [
     "EnrollmentError",
     "Internal",
     "InvalidArgument",
+    "Keepalive",
     "NotFound",
     "Outcome",
     "Page",
     "PageTokenInvalid",
+    "PermissionDenied",
     "ResourceExhausted",
     "RetryPolicy",
     "StudentCourse",
     "StudentCourses",
     "StudentNotFound",
+    "Tls",
+    "Unauthenticated",
     "Unavailable",
     "Violation",
 ]

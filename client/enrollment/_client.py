@@ -1,20 +1,39 @@
 """The client."""
 
+import uuid
 from collections.abc import Callable, Iterator, Sequence
-from typing import Self, TypeAlias, TypeVar
+from typing import Any, Protocol, Self, TypeAlias, TypeVar
+from urllib.parse import quote
 
 import grpc
 
 from enrollment import _types
 from enrollment._errors import from_rpc_error
-from enrollment._settings import DEFAULT_RETRY, RetryPolicy, channel_options
+from enrollment._settings import (
+    DEFAULT_KEEPALIVE,
+    DEFAULT_RETRY,
+    Keepalive,
+    RetryPolicy,
+    Tls,
+    channel_options,
+    is_local,
+)
 from enrollment._types import CourseAssociation, Page, StudentCourse
 from enrollment.v1 import enrollment_pb2 as pb
 from enrollment.v1.enrollment_pb2_grpc import EnrollmentServiceStub
 
 Metadata: TypeAlias = Sequence[tuple[str, str | bytes]]
 
-_Request = TypeVar("_Request")
+_REQUEST_ID = "x-request-id"
+_STUDENT_ID = "x-student-id"
+_LONGEST_ID = 128  # of a student: what is longer is refused, and its metadata must not be first
+
+
+class _AboutAStudent(Protocol):
+    student_id: str
+
+
+_Request = TypeVar("_Request", bound=_AboutAStudent)
 _Response = TypeVar("_Response")
 
 
@@ -54,6 +73,18 @@ class EnrollmentClient:
     `timeout`, in seconds, is that of every call that does not name its own; a call that
     takes longer raises DeadlineExceeded. `retry` of None turns retries off.
 
+    `tls` encrypts; without it the channel speaks plain text. `token` is asked for a bearer
+    token before every call: let it return one that it keeps, until it is about to expire.
+    Raises ValueError rather than sending tokens to another machine in plain text.
+
+    With `wait_for_ready`, a call waits for a server to be reached, up to its timeout, where
+    it would else fail as soon as the retries are used up.
+
+    Each call carries an id of its own, by which it is found in the server's log, and which
+    every EnrollmentError has as `request_id`; `metadata` with `x-request-id` names another.
+    It carries the student's id as `x-student-id`, percent-encoded, so that a proxy can send
+    all calls about one student to the same server.
+
     Every method takes `timeout`, and `metadata` to send along, and raises a subclass of
     EnrollmentError; `Unavailable`, `DeadlineExceeded`, `Aborted`, `ResourceExhausted` and
     `InvalidArgument` can come of any.
@@ -65,14 +96,22 @@ class EnrollmentClient:
         *,
         timeout: float = 10.0,
         retry: RetryPolicy | None = DEFAULT_RETRY,
+        tls: Tls | None = None,
+        token: Callable[[], str] | None = None,
+        keepalive: Keepalive = DEFAULT_KEEPALIVE,
+        wait_for_ready: bool = False,
     ) -> None:
         self._owns_channel = isinstance(target, str)
-        self._channel = (
-            grpc.insecure_channel(target, options=channel_options(retry))
-            if isinstance(target, str)
-            else target
-        )
+        if isinstance(target, str):
+            if token is not None and tls is None and not is_local(target):
+                raise ValueError("a token would go to another machine in plain text: give tls")
+            self._channel = _channel(target, tls, channel_options(retry, keepalive))
+        else:
+            self._channel = target
         self._timeout = timeout
+        self._token = token
+        # Not as False: the channel of grpcio-testing knows no such option.
+        self._call_options: dict[str, Any] = {"wait_for_ready": True} if wait_for_ready else {}
         self.stub = EnrollmentServiceStub(self._channel)
         """The generated stub, on this client's channel."""
 
@@ -162,11 +201,28 @@ class EnrollmentClient:
         timeout: float | None,
         metadata: Metadata | None,
     ) -> _Response:
+        sent = list(metadata or ())
+        request_id = next((str(value) for key, value in sent if key == _REQUEST_ID), "")
+        if not request_id:
+            request_id = uuid.uuid4().hex
+            sent.append((_REQUEST_ID, request_id))
+        sent.append((_STUDENT_ID, quote(request.student_id[:_LONGEST_ID], safe=":~")))
+        if self._token is not None:
+            sent.append(("authorization", f"Bearer {self._token()}"))
         try:
             return method(
                 request,
                 timeout=self._timeout if timeout is None else timeout,
-                metadata=None if metadata is None else tuple(metadata),
+                metadata=tuple(sent),
+                **self._call_options,
             )
         except grpc.RpcError as error:
-            raise from_rpc_error(error) from error
+            raise from_rpc_error(error, request_id) from error
+
+
+def _channel(
+    target: str, tls: Tls | None, options: Sequence[tuple[str, str | int]]
+) -> grpc.Channel:
+    if tls is None:
+        return grpc.insecure_channel(target, options)
+    return grpc.secure_channel(target, tls.credentials(), options)

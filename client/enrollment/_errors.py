@@ -7,6 +7,8 @@ EnrollmentError
 │   ├── StudentNotFound
 │   ├── CourseNotFound
 │   └── CourseNotAssociated
+├── Unauthenticated
+├── PermissionDenied
 ├── Unavailable
 ├── DeadlineExceeded
 ├── Cancelled
@@ -47,9 +49,16 @@ class EnrollmentError(Exception):
     """A sentence for people."""
     metadata: Mapping[str, str]
     """The values that the message speaks of."""
+    request_id: str
+    """By which the call is found in the server's log."""
 
     def __init__(
-        self, rpc_error: grpc.RpcError, code: grpc.StatusCode, message: str, details: "_Details"
+        self,
+        rpc_error: grpc.RpcError,
+        code: grpc.StatusCode,
+        message: str,
+        details: "_Details",
+        request_id: str,
     ) -> None:
         super().__init__(f"{details.info.reason or code.name}: {message}")
         self.rpc_error = rpc_error
@@ -57,6 +66,7 @@ class EnrollmentError(Exception):
         self.reason = details.info.reason
         self.message = message
         self.metadata = dict(details.info.metadata)
+        self.request_id = request_id
         self._violations = tuple(
             Violation(violation.field, violation.description)
             for violation in details.bad_request.field_violations
@@ -109,6 +119,14 @@ class CourseNotAssociated(NotFound):
         return self.metadata["course_id"]
 
 
+class Unauthenticated(EnrollmentError):
+    """The server does not know who calls: the token or the certificate is missing or not valid."""
+
+
+class PermissionDenied(EnrollmentError):
+    """The caller may not do this; `metadata["role"]` is the role that it takes."""
+
+
 class Unavailable(EnrollmentError):
     """The service or its database cannot be reached, also after the retries; try later."""
 
@@ -144,6 +162,8 @@ _BY_REASON: dict[str, type[EnrollmentError]] = {
 _BY_CODE: dict[grpc.StatusCode, type[EnrollmentError]] = {
     grpc.StatusCode.INVALID_ARGUMENT: InvalidArgument,
     grpc.StatusCode.NOT_FOUND: NotFound,
+    grpc.StatusCode.UNAUTHENTICATED: Unauthenticated,
+    grpc.StatusCode.PERMISSION_DENIED: PermissionDenied,
     grpc.StatusCode.UNAVAILABLE: Unavailable,
     grpc.StatusCode.DEADLINE_EXCEEDED: DeadlineExceeded,
     grpc.StatusCode.CANCELLED: Cancelled,
@@ -158,14 +178,14 @@ class _Details(NamedTuple):
     bad_request: BadRequest
 
 
-def from_rpc_error(error: grpc.RpcError) -> EnrollmentError:
+def from_rpc_error(error: grpc.RpcError, request_id: str) -> EnrollmentError:
     """The exception to raise for what gRPC raised."""
     if not isinstance(error, grpc.Call):
         raise error  # not the outcome of a call: nothing that this module can read
     code = error.code()
     details = _details(error)
     kind = _BY_REASON.get(details.info.reason) or _BY_CODE.get(code, EnrollmentError)
-    return kind(error, code, error.details() or "", details)
+    return kind(error, code, error.details() or "", details, request_id)
 
 
 def _details(call: grpc.Call) -> _Details:

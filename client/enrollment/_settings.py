@@ -3,6 +3,8 @@
 import json
 from dataclasses import dataclass
 
+import grpc
+
 from enrollment.v1 import enrollment_pb2 as pb
 
 _SERVICE = pb.DESCRIPTOR.services_by_name["EnrollmentService"].full_name
@@ -37,11 +39,62 @@ class RetryPolicy:
             raise ValueError("backoff_multiplier is not 1 to 100")
 
 
+@dataclass(frozen=True)
+class Tls:
+    """How a server is known, and how this client is: contents of PEM files, as bytes.
+
+    `root_certificates` are those that the server's certificate must lead to; None stands
+    for those that gRPC has. `private_key` and `certificate_chain`, which go together, are
+    this client's own, for servers that ask for them (mutual TLS). Certificates that are
+    replaced take effect with a new client.
+    """
+
+    root_certificates: bytes | None = None
+    private_key: bytes | None = None
+    certificate_chain: bytes | None = None
+
+    def __post_init__(self) -> None:
+        if (self.private_key is None) != (self.certificate_chain is None):
+            raise ValueError("private_key and certificate_chain go together")
+
+    def credentials(self) -> grpc.ChannelCredentials:
+        """For a channel."""
+        return grpc.ssl_channel_credentials(
+            self.root_certificates, self.private_key, self.certificate_chain
+        )
+
+
+@dataclass(frozen=True)
+class Keepalive:
+    """How a server that has gone without a word is found out (gRFC A8).
+
+    After `time` seconds without a word it is asked, and has `timeout` seconds to answer; then
+    the connection is given up, and calls on it fail as UNAVAILABLE. Raises ValueError if
+    `time` is less than the 10 seconds that servers allow, or `timeout` not positive.
+    """
+
+    time: float = 60.0
+    timeout: float = 20.0
+
+    def __post_init__(self) -> None:
+        if self.time < 10 or self.timeout <= 0:
+            raise ValueError("time is 10 seconds or more, and timeout positive")
+
+
 DEFAULT_RETRY = RetryPolicy()
+DEFAULT_KEEPALIVE = Keepalive()
 
 
-def channel_options(retry: RetryPolicy | None) -> list[tuple[str, str | int]]:
-    """The channel arguments for this policy; None means no retries."""
+def is_local(target: str) -> bool:
+    """Whether what is sent to this target stays on this machine."""
+    address = target.removeprefix("dns:").lstrip("/")
+    return target.startswith("unix:") or address.startswith(("localhost:", "127.", "[::1]:"))
+
+
+def channel_options(
+    retry: RetryPolicy | None, keepalive: Keepalive = DEFAULT_KEEPALIVE
+) -> list[tuple[str, str | int]]:
+    """The channel arguments for these; no policy means no retries."""
     # Where the target names several servers, all of them are used.
     config: dict[str, object] = {"loadBalancingConfig": [{"round_robin": {}}]}
     if retry is not None:
@@ -60,4 +113,6 @@ def channel_options(retry: RetryPolicy | None) -> list[tuple[str, str | int]]:
         # A server that was restarted is used again before the retries of a call are used up.
         ("grpc.initial_reconnect_backoff_ms", 100),
         ("grpc.max_reconnect_backoff_ms", 1000),
+        ("grpc.keepalive_time_ms", int(keepalive.time * 1000)),
+        ("grpc.keepalive_timeout_ms", int(keepalive.timeout * 1000)),
     ]

@@ -1,70 +1,96 @@
 """The composition root: a server, built from settings."""
 
-import socket
+from pathlib import Path
 
+import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from enrollment_server.access import policy, tokens
 from enrollment_server.db import backends, schema
+from enrollment_server.db.backends import Timeouts
 from enrollment_server.db.database import Database
 from enrollment_server.db.enrollments import Enrollments
+from enrollment_server.listening import Address
+from enrollment_server.metrics import Metrics
+from enrollment_server.ops.exposition import Exposition
 from enrollment_server.ops.health import Health
+from enrollment_server.ops.logging import CallLog
 from enrollment_server.ops.monitor import Monitor
+from enrollment_server.ops.observers import Observers
 from enrollment_server.ops.reflection import add_reflection
+from enrollment_server.reloading import Reloaded
+from enrollment_server.rpc import tls
 from enrollment_server.rpc.admission import Admission
+from enrollment_server.rpc.guard import CallerGuard
 from enrollment_server.rpc.server import SERVICE, create_server
 from enrollment_server.service.association import AssociationService
-from enrollment_server.settings import Settings
+from enrollment_server.settings import Access, ContradictionError, Settings
 
 QUICKLY = 1.0  # seconds in which calls in flight usually end
-
-
-class CannotListenError(Exception):
-    """The address cannot be listened on; the message says why."""
 
 
 class App:
     """One server: its engine, its gRPC server, its health.
 
-    Building it connects to nothing. `start` listens, `stop` drains and ends it; each once.
+    Building it reads the files that are set, and connects to nothing. `start` listens,
+    `stop` drains and ends it; each once.
+
+    Raises ContradictionError, BadFileError and BadAddressError.
     """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        access, limits = settings.access, settings.limits
+        access.check()
+        self._address = Address.parse(settings.listen)
+        self._credentials = _credentials(access, self._address)
+
         url = settings.database_url
-        self._database = Database(backends.create_engine(url, pool_size=settings.threads))
+        pool_size = limits.pool or limits.threads
+        timeouts = Timeouts(limits.statement_timeout, limits.idle_timeout)
+        self.metrics = Metrics(SERVICE)
+        self.metrics.pool_size.set(pool_size)
+        self._exposition = (
+            Exposition(Address.parse(settings.metrics_listen), self.metrics.registry)
+            if settings.metrics_listen
+            else None
+        )
+        self._database = Database(
+            backends.create_engine(url, pool_size=pool_size, timeouts=timeouts), self.metrics
+        )
         # A connection of its own: however busy the others are, this one can ask.
-        self._probe = Database(backends.create_engine(url))
-        self._monitor = Monitor(self._probe.ping, self._database_answers)
-        service = AssociationService(Enrollments(self._database))
+        self._probe = backends.create_engine(url, timeouts=timeouts)
+        self._monitor = Monitor(
+            schema.SchemaProbe(Database(self._probe)), self._database_answers, self._sample
+        )
+        service = AssociationService(Enrollments(self._database), self.metrics)
         self._health = Health(SERVICE)
-        self._admission = Admission(SERVICE, threads=settings.threads, queue=settings.queue)
+        self._admission = Admission(threads=limits.threads, queue=limits.queue)
         self._server = create_server(
-            service, self._admission, default_timeout=settings.default_timeout
+            service,
+            self._admission,
+            Observers(self.metrics, CallLog(hash_ids=settings.hash_ids)),
+            guard=_guard(access),
+            limits=limits,
         )
         health_pb2_grpc.add_HealthServicer_to_server(self._health.servicer, self._server)
-        health_service = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
-        add_reflection(self._server, [SERVICE, health_service])
+        if access.reflection or (access.reflection is None and self._address.is_local):
+            health_service = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
+            add_reflection(self._server, [SERVICE, health_service])
 
     def start(self) -> str:
-        """Serve; returns the address, as HOST:PORT.
+        """Serve; returns the address.
 
         Raises CannotListenError, NotAtHeadError and DatabaseUnavailable.
         """
-        listen = self._settings.listen
-        host, _, port = listen.rpartition(":")
-        if not host or not port.isdecimal() or int(port) > 65535:
-            raise CannotListenError(f"{listen!r} is not HOST:PORT")
-        schema.require_head(self._probe.engine)
-        try:
-            _try_to_bind(host, int(port))
-            bound_port = self._server.add_insecure_port(listen)
-        except (OSError, RuntimeError, UnicodeError) as error:
-            reason = getattr(error, "strerror", None) or error
-            raise CannotListenError(f"cannot listen on {listen}: {reason}") from None
+        schema.require_head(self._probe)
+        bound = self._address.listen(self._server, self._credentials)
+        if self._exposition:
+            self._exposition.start()
         self._server.start()
-        self._health.serving()
+        self._set_serving(True)
         self._monitor.start()
-        return f"{host}:{bound_port}"
+        return bound
 
     def drain(self) -> None:
         """Say NOT_SERVING, refuse new calls, and let those in flight finish.
@@ -74,35 +100,63 @@ class App:
         server. gRPC would tell some that they were cancelled (grpc/grpc#41785).
         """
         self._health.stopping()
+        self.metrics.serving.set(0)
         self._monitor.stop()
         self._admission.close()
-        timeout = self._settings.drain_timeout
+        timeout = self._settings.limits.drain_timeout
         quickly = min(timeout, QUICKLY)
         if not self._admission.threads.wait_until_idle(quickly):
             # Callers have been refused for long enough: this sends them elsewhere.
             self._server.stop(timeout - quickly).wait()
         self._database.engine.dispose()
-        self._probe.engine.dispose()
+        self._probe.dispose()
 
     def stop(self) -> None:
         """Drain, and leave the port."""
         self.drain()
         self._server.stop(None).wait()
+        if self._exposition:
+            self._exposition.stop()
 
     def _database_answers(self, answering: bool) -> None:
         if answering:
             self._database.came_back()
-            self._health.serving()
+            self._set_serving(True)
         else:
-            self._health.not_serving()
+            self._set_serving(False)
             self._database.went_away()
 
+    def _set_serving(self, serving: bool) -> None:
+        self._health.set_serving(serving)
+        self.metrics.serving.set(serving)
 
-def _try_to_bind(host: str, port: int) -> None:
-    """Raise the OSError that says why not; gRPC would keep the reason to itself."""
-    for family, kind, protocol, _, address in socket.getaddrinfo(
-        host.strip("[]"), port, type=socket.SOCK_STREAM
-    ):
-        with socket.socket(family, kind, protocol) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(address)
+    def _sample(self) -> None:
+        """Now and then: to count these in every call would cost every call."""
+        self.metrics.queue.set(self._admission.threads.waiting)
+        self.metrics.pool_in_use.set(self._database.in_use())
+
+
+def _credentials(access: Access, address: Address) -> grpc.ServerCredentials | None:
+    if access.tls_cert and access.tls_key:
+        return tls.credentials(access.tls_cert, access.tls_key, access.tls_client_ca)
+    if not address.is_local and not access.insecure:
+        raise ContradictionError(
+            f"{address} can be reached from other machines: give --tls-cert and --tls-key,"
+            " or --insecure to speak plain text all the same"
+        )
+    return None
+
+
+def _guard(access: Access) -> CallerGuard | None:
+    """None if nobody is asked for a name."""
+    if not access.tls_client_ca and not access.jwks:
+        return None
+    return CallerGuard(
+        Reloaded([access.policy], policy.parse) if access.policy else None,
+        _tokens(access.jwks, access) if access.jwks else None,
+    )
+
+
+def _tokens(jwks: Path, access: Access) -> tokens.Tokens:
+    keys = Reloaded([jwks], tokens.parse_keys)
+    return tokens.Tokens(keys, issuer=access.jwt_issuer or "", audience=access.jwt_audience or "")

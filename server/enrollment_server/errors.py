@@ -1,6 +1,8 @@
 """Every refusal that the service gives its callers, as exceptions.
 
     EnrollmentError
+    ├── Unauthenticated
+    ├── PermissionDenied
     ├── InvalidRequest
     │   └── PageTokenInvalid
     ├── StudentNotFound
@@ -37,6 +39,24 @@ class EnrollmentError(Exception):
         super().__init__(message)
         self.message = message
         self.metadata = metadata
+
+
+class Unauthenticated(EnrollmentError):
+    """It is not known who calls; the message says what is missing."""
+
+    reason = "UNAUTHENTICATED"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+
+
+class PermissionDenied(EnrollmentError):
+    """The caller is known, and may not do this."""
+
+    reason = "PERMISSION_DENIED"
+
+    def __init__(self, role: str) -> None:
+        super().__init__(f"Only a {role} may do this.", role=role)
 
 
 class InvalidRequest(EnrollmentError):

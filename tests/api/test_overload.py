@@ -9,10 +9,12 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from enrollment.v1 import enrollment_pb2 as pb
+from enrollment_server.metrics import Metrics
 from enrollment_server.ops.health import Health
 from enrollment_server.rpc.admission import Admission
 from enrollment_server.rpc.server import SERVICE, create_server
 from enrollment_server.service.association import AssociationService
+from enrollment_server.settings import Limits
 from tests.support.statuses import Refusal, refusal
 from tests.support.waiting import wait_until
 
@@ -40,14 +42,14 @@ def service() -> Iterator[Slow]:
 
 @pytest.fixture
 def admission() -> Admission:
-    return Admission(SERVICE, threads=THREADS, queue=QUEUE)
+    return Admission(threads=THREADS, queue=QUEUE)
 
 
 @pytest.fixture
 def channel(service: Slow, admission: Admission) -> Iterator[grpc.Channel]:
-    server = create_server(cast(AssociationService, service), admission)
+    server = create_server(cast(AssociationService, service), admission, Metrics(), limits=Limits())
     health = Health(SERVICE)
-    health.serving()
+    health.set_serving(True)
     health_pb2_grpc.add_HealthServicer_to_server(health.servicer, server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()

@@ -7,16 +7,19 @@ import grpc
 import pytest
 
 from enrollment.v1 import enrollment_pb2 as pb
+from enrollment_server.metrics import Metrics
 from enrollment_server.rpc.admission import Admission
-from enrollment_server.rpc.server import SERVICE, create_server
+from enrollment_server.rpc.server import create_server
 from enrollment_server.service.association import AssociationService
+from enrollment_server.settings import Limits
 from tests.support.statuses import Refusal, refusal
 
 
 @pytest.fixture
 def channel() -> Iterator[grpc.Channel]:
-    admission = Admission(SERVICE, threads=2, queue=2)
-    server = create_server(cast(AssociationService, None), admission)  # never reached
+    admission = Admission(threads=2, queue=2)
+    never_reached = cast(AssociationService, None)
+    server = create_server(never_reached, admission, Metrics(), limits=Limits())
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:

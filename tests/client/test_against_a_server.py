@@ -14,9 +14,11 @@ from enrollment import EnrollmentClient, Outcome, RetryPolicy
 from enrollment.v1 import enrollment_pb2 as pb
 from enrollment.v1.enrollment_pb2_grpc import EnrollmentServiceStub
 from enrollment_server.errors import DatabaseUnavailable
+from enrollment_server.metrics import Metrics
 from enrollment_server.rpc.admission import Admission
-from enrollment_server.rpc.server import SERVICE, create_server
+from enrollment_server.rpc.server import create_server
 from enrollment_server.service.association import AssociationService
+from enrollment_server.settings import Limits
 from tests.support.rows import insert_students_and_courses
 from tests.support.serving import serving
 
@@ -163,8 +165,10 @@ class TestRetries:
                     raise DatabaseUnavailable
                 return True
 
-        admission = Admission(SERVICE, threads=2, queue=2)
-        server = create_server(cast(AssociationService, Flaky()), admission)
+        admission = Admission(threads=2, queue=2)
+        server = create_server(
+            cast(AssociationService, Flaky()), admission, Metrics(), limits=Limits()
+        )
         port = server.add_insecure_port("127.0.0.1:0")
         server.start()
         yield f"127.0.0.1:{port}"

@@ -1,7 +1,6 @@
 """Two servers are restarted in turn, over and over, under load: not one call is lost."""
 
 import signal
-import socket
 from contextlib import ExitStack, nullcontext
 
 from sqlalchemy import URL
@@ -9,13 +8,8 @@ from sqlalchemy import URL
 from enrollment import EnrollmentClient
 from tests.conformance.conftest import COURSES, EXECUTABLE
 from tests.support.rows import insert_students_and_courses
-from tests.support.serving import serving_process
+from tests.support.serving import free_address, serving_process
 from tests.support.writing import Load
-
-
-def free_address() -> str:
-    with socket.create_server(("127.0.0.1", 0)) as one:
-        return f"127.0.0.1:{one.getsockname()[1]}"
 
 
 def test_rolling_two_servers_loses_no_call(url: URL, soak: bool) -> None:

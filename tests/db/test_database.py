@@ -1,15 +1,17 @@
 """Units of work: what is run again, and what is given up, on every database."""
 
 import sqlite3
+import traceback
 from collections.abc import Callable, Iterator
 
 import psycopg.errors
 import pytest
 from sqlalchemy import Engine, text
-from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, ProgrammingError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
 from enrollment_server.db import backends, database
 from enrollment_server.db.database import ATTEMPTS, Database, Unit
+from enrollment_server.db.faults import UnexpectedError
 from enrollment_server.deadline import NEVER
 from enrollment_server.errors import Conflict, DatabaseUnavailable
 from tests.support.databases import Databases, locked, terminate
@@ -94,8 +96,22 @@ def test_a_defect_is_not_hidden(engine: Engine) -> None:
         with unit.reading() as connection:
             connection.execute(text("SELECT no_such_column"))
 
-    with pytest.raises((OperationalError, ProgrammingError)):
+    with pytest.raises(UnexpectedError, match="no_such_column"):
         Database(engine).run(work, NEVER)
+
+
+def test_a_defect_is_told_without_the_row_it_is_about(engine: Engine) -> None:
+    def work(unit: Unit) -> None:
+        with unit.transaction() as transaction:
+            row = {"id": "secret-id", "name": None}
+            transaction.connection.execute(
+                text("INSERT INTO students (id, name) VALUES (:id, :name)"), row
+            )
+
+    with pytest.raises(UnexpectedError) as defect:
+        Database(engine).run(work, NEVER)
+
+    assert "secret-id" not in "".join(traceback.format_exception(defect.value))
 
 
 class TestLostConnection:

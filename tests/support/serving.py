@@ -1,26 +1,34 @@
 """The whole server on a real port, in this process or in one of its own."""
 
 import os
+import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import pytest
 from sqlalchemy import URL
 
 from enrollment_server.app import App
-from enrollment_server.settings import Settings
+from enrollment_server.settings import Limits, Settings
 from tests.support.databases import spelled_out
 
 
+def free_address() -> str:
+    """An address on which nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as one:
+        return f"127.0.0.1:{one.getsockname()[1]}"
+
+
 @contextmanager
-def serving(url: URL) -> Iterator[str]:
+def serving(url: URL, **settings: Any) -> Iterator[str]:
     """The address of a server of this database, for as long as the context lasts."""
-    app = App(Settings(database_url=url, listen="127.0.0.1:0", drain_timeout=1.0))
+    usual = {"listen": "127.0.0.1:0", "limits": Limits(drain_timeout=1.0)}
+    app = App(Settings(database_url=url, **{**usual, **settings}))
     try:
         yield app.start()
     finally:

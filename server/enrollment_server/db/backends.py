@@ -35,7 +35,6 @@ from enrollment_server.db.rowset import ArrayRowset, JsonRowset, Rowset
 from enrollment_server.db.watch import SOCKET
 
 CONNECT_TIMEOUT = 5  # seconds
-IDLE_IN_TRANSACTION_TIMEOUT = 2  # seconds from one statement of a transaction to the next
 # Seconds that SQLite waits for another writer before it gives up. Nothing can end this wait
 # when the caller leaves, so it is short, and the whole transaction is tried more often.
 BUSY_TIMEOUT = 0.1
@@ -43,6 +42,19 @@ BUSY_TIMEOUT = 0.1
 
 class BadDatabaseUrlError(ValueError):
     """The URL is not one that this service can use; the message says why."""
+
+
+@dataclass(frozen=True)
+class Timeouts:
+    """After how many seconds PostgreSQL ends what takes longer; 0 is as the server has it."""
+
+    statement: float = 0
+    # If we vanish in the middle of a transaction, for instance behind a network that has
+    # gone silent, then the rows that it has locked are free again after this.
+    idle_in_transaction: float = 2
+
+
+DEFAULT_TIMEOUTS = Timeouts()
 
 
 @dataclass(frozen=True)
@@ -59,7 +71,7 @@ class Backend:
     # Has the database stop what runs on a driver's connection; called from another thread.
     # None where no statement waits for long.
     cancel: Callable[[Any], None] | None
-    connect_args: Callable[[URL], dict[str, Any]]
+    connect_args: Callable[[URL, Timeouts], dict[str, Any]]
     prepare: Callable[[Engine], None]
 
 
@@ -80,10 +92,12 @@ def _prepare_sqlite(engine: Engine) -> None:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
-def _postgresql_arguments(url: URL) -> dict[str, Any]:
-    # If we vanish in the middle of a transaction, for instance behind a network that has
-    # gone silent, then the rows that it has locked are free again after this.
-    options = [f"-c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_TIMEOUT}s"]
+def _postgresql_arguments(url: URL, timeouts: Timeouts) -> dict[str, Any]:
+    named = {
+        "statement_timeout": timeouts.statement,
+        "idle_in_transaction_session_timeout": timeouts.idle_in_transaction,
+    }
+    options = [f"-c {name}={int(value * 1000)}ms" for name, value in named.items() if value]
     options += url.normalized_query.get("options", ())  # the last one counts
     return {"connect_timeout": CONNECT_TIMEOUT, "options": " ".join(options)}
 
@@ -110,7 +124,7 @@ _BACKENDS = {
         transaction_number=null(),  # no connection to lose
         transaction_status=None,
         cancel=None,
-        connect_args=lambda _url: {"timeout": BUSY_TIMEOUT},
+        connect_args=lambda _url, _timeouts: {"timeout": BUSY_TIMEOUT},
         prepare=_prepare_sqlite,
     ),
     "postgresql": Backend(
@@ -172,12 +186,12 @@ def exists(url: URL) -> bool:
         return True
 
 
-def create_engine(url: URL, *, pool_size: int = 1) -> Engine:
+def create_engine(url: URL, *, pool_size: int = 1, timeouts: Timeouts = DEFAULT_TIMEOUTS) -> Engine:
     """An engine with a pool of at most `pool_size` connections. Connects to nothing yet."""
     backend = _BACKENDS[url.get_backend_name()]
     engine = sqlalchemy.create_engine(
         url,
-        connect_args=backend.connect_args(url),
+        connect_args=backend.connect_args(url, timeouts),
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=CONNECT_TIMEOUT,

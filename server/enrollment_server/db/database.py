@@ -5,10 +5,11 @@ import random
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from typing import TypeVar
+from typing import TypeVar, cast
 
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import QueuePool
 
 from enrollment_server.db import faults
 from enrollment_server.db.backends import backend_of
@@ -16,6 +17,7 @@ from enrollment_server.db.connecting import connecting_until
 from enrollment_server.db.watch import Watch
 from enrollment_server.deadline import Deadline
 from enrollment_server.errors import Conflict, DatabaseUnavailable, DeadlineExceeded
+from enrollment_server.metrics import Metrics
 
 T = TypeVar("T")
 
@@ -40,9 +42,10 @@ class Transaction:
 class Database:
     """Connections, and the retrying of what is done with them."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, metrics: Metrics | None = None) -> None:
         backend = backend_of(engine)
         self.engine = engine
+        self.metrics = metrics or Metrics()
         self.autocommit = engine.execution_options(isolation_level="AUTOCOMMIT")
         self.transaction_status = backend.transaction_status
         self.watch = Watch(backend.cancel) if backend.cancel else None
@@ -68,6 +71,8 @@ class Database:
                 pause = _pause(failures)
                 again = failures < ATTEMPTS and pause < deadline.remaining() and not self.away
                 if again and (conflict or faults.is_lost_connection(error)):
+                    if conflict:
+                        self.metrics.conflicts_retried.inc()
                     # At once, it would meet the same transaction, or the same restart.
                     time.sleep(pause)
                 elif conflict:
@@ -77,17 +82,12 @@ class Database:
                 elif faults.is_unavailable(error):
                     raise _unavailable(error) from error
                 else:
-                    raise
+                    raise faults.UnexpectedError(error) from None
         raise AssertionError("the last attempt returns or raises")
 
-    def ping(self, deadline: Deadline) -> None:
-        """Return if the database answers a read. Raises as `run` does."""
-
-        def work(unit: Unit) -> None:
-            with unit.reading() as connection:
-                connection.execute(text("SELECT 1 FROM students LIMIT 1"))
-
-        self.run(work, deadline)
+    def in_use(self) -> int:
+        """How many connections are in use."""
+        return int(cast(QueuePool, self.engine.pool).checkedout())
 
     def went_away(self) -> None:
         """Refuse all work from now on, what is under way too: nobody answers there.
@@ -149,7 +149,11 @@ class Unit:
         with connecting_until(self._deadline):
             connection = engine.connect()
         watch = self._database.watch
-        with connection, watch.watching(connection, self._deadline) if watch else nullcontext():
+        with (
+            self._database.metrics.database_seconds.time(),
+            connection,
+            watch.watching(connection, self._deadline) if watch else nullcontext(),
+        ):
             try:
                 yield connection
             finally:

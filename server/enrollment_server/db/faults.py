@@ -3,7 +3,7 @@
 Decided by SQLSTATE on PostgreSQL and by SQLite's extended result code, never by text.
 """
 
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 # serialization_failure, deadlock_detected
@@ -35,6 +35,17 @@ def _is_one_of(error: BaseException, prefixes: tuple[str, ...]) -> bool:
 def summary(error: BaseException) -> str:
     """What a person can use of it: not the statement, and not the row that it was about."""
     return str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+
+
+class UnexpectedError(Exception):
+    """What the database said that it never should, for the log: without the row it was about."""
+
+    def __init__(self, error: SQLAlchemyError) -> None:
+        cause = getattr(error, "orig", None) or error
+        said = f"{type(cause).__name__}: {summary(error)}"
+        code = _code(error) if isinstance(error, DBAPIError) else None
+        statement = getattr(error, "statement", None)
+        super().__init__(f"{said} (code {code}) in: {statement}")
 
 
 def is_conflict(error: BaseException) -> bool:

@@ -15,11 +15,13 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, Inspector, inspect
+from sqlalchemy import Connection, Engine, Inspector, inspect, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from enrollment_server.db import backends, faults
+from enrollment_server.db.database import Database, Unit
 from enrollment_server.db.models import Base
+from enrollment_server.deadline import Deadline
 from enrollment_server.errors import DatabaseUnavailable
 
 
@@ -66,6 +68,33 @@ def require_head(engine: Engine) -> None:
             f"the schema is at revision {state.current or 'none'}, not at {state.head}; "
             f"run: enrollment-server migrate --database-url {backends.shown(engine.url)}"
         )
+
+
+class SchemaProbe:
+    """Asks a database, again and again, whether it answers and has the schema to serve from.
+
+    A revision that this code does not know is one: a newer version has migrated already, and
+    what it needs it has added.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        scripts = ScriptDirectory.from_config(_config())
+        [self._head] = scripts.get_heads()
+        self._older = {script.revision for script in scripts.walk_revisions()} - {self._head}
+
+    def __call__(self, deadline: Deadline) -> None:
+        """Raises NotAtHeadError, and as `Database.run` does."""
+
+        def work(unit: Unit) -> list[str]:
+            with unit.reading() as connection:
+                return list(connection.scalars(text("SELECT version_num FROM alembic_version")))
+
+        found = self._database.run(work, deadline)
+        if not found or not self._older.isdisjoint(found):
+            raise NotAtHeadError(
+                f"the schema is at revision {', '.join(found) or 'none'}, not at {self._head}"
+            )
 
 
 def migrate(engine: Engine) -> None:

@@ -18,20 +18,14 @@ class Health:
         # As the servicer does with Watch itself: however many calls wait, no check does.
         self.servicer.Check.__func__.experimental_thread_pool = threads
         self._services = ("", *services)
-        self.not_serving()
+        self.set_serving(False)
 
-    def serving(self) -> None:
-        """Say SERVING."""
-        self._set(HealthCheckResponse.SERVING)
-
-    def not_serving(self) -> None:
-        """Say NOT_SERVING, for a while."""
-        self._set(HealthCheckResponse.NOT_SERVING)
+    def set_serving(self, serving: bool) -> None:
+        """Say SERVING, or NOT_SERVING for a while."""
+        status = HealthCheckResponse.SERVING if serving else HealthCheckResponse.NOT_SERVING
+        for service in self._services:
+            self.servicer.set(service, status)
 
     def stopping(self) -> None:
         """Say NOT_SERVING, from now on whatever else happens."""
         self.servicer.enter_graceful_shutdown()
-
-    def _set(self, status: HealthCheckResponse.ServingStatus) -> None:
-        for service in self._services:
-            self.servicer.set(service, status)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from enrollment_server.db.schema import NotAtHeadError
 from enrollment_server.deadline import Deadline
 from enrollment_server.errors import EnrollmentError
 
@@ -17,15 +18,21 @@ logger = logging.getLogger(__name__)
 
 
 class Monitor:
-    """Pings the database in a thread of its own, and tells when it goes and comes back.
+    """Asks after the database in a thread of its own, and tells when it goes and comes back.
 
-    `ping` raises when there is no answer; `tell` is given whether there is one, each time
-    that this changes. There was one at the start.
+    `ping` raises when there is no answer, or not the right one; `tell` is given whether
+    there is, each time that this changes. There was at the start. `tick` is called each time.
     """
 
-    def __init__(self, ping: Callable[[Deadline], None], tell: Callable[[bool], None]) -> None:
+    def __init__(
+        self,
+        ping: Callable[[Deadline], None],
+        tell: Callable[[bool], None],
+        tick: Callable[[], None],
+    ) -> None:
         self._ping = ping
         self._tell = tell
+        self._tick = tick
         self._answering = True
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="monitor", daemon=True)
@@ -43,14 +50,15 @@ class Monitor:
             if answering != self._answering and not self._stopping.is_set():
                 self._answering = answering
                 self._tell(answering)
+            self._tick()
 
     def _ask(self) -> bool:
         try:
             self._ping(Deadline(PATIENCE))
-        except (EnrollmentError, SQLAlchemyError) as error:
+        except (EnrollmentError, SQLAlchemyError, NotAtHeadError) as error:
             if self._answering:
-                logger.warning("the database does not answer: %s", error)
+                logger.warning("the database cannot be used: %s", error)
             return False
         if not self._answering:
-            logger.warning("the database answers again")
+            logger.warning("the database can be used again")
         return True

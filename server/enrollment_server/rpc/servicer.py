@@ -12,7 +12,7 @@ from enrollment_server.rpc import page_token, validation
 from enrollment_server.rpc.deadlines import deadline_of
 from enrollment_server.rpc.errors import answers
 from enrollment_server.service.association import AssociationService
-from enrollment_server.settings import Settings
+from enrollment_server.settings import Limits
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -25,7 +25,7 @@ class EnrollmentServicer(pb_grpc.EnrollmentServiceServicer):
     """
 
     def __init__(
-        self, service: AssociationService, *, default_timeout: float = Settings.default_timeout
+        self, service: AssociationService, *, default_timeout: float = Limits.default_timeout
     ) -> None:
         self._service = service
         self._default_timeout = default_timeout

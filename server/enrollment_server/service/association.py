@@ -12,6 +12,7 @@ from enrollment_server.db.enrollments import (
 from enrollment_server.deadline import NEVER, Deadline
 from enrollment_server.domain import Association, Page
 from enrollment_server.errors import CourseNotAssociated, CourseNotFound, StudentNotFound
+from enrollment_server.metrics import Metrics
 
 DEFAULT_PAGE_SIZE = 100
 MAX_PAGE_SIZE = 1000
@@ -25,8 +26,9 @@ class AssociationService:
     their deadline is over, DeadlineExceeded.
     """
 
-    def __init__(self, enrollments: Enrollments) -> None:
+    def __init__(self, enrollments: Enrollments, metrics: Metrics | None = None) -> None:
         self._enrollments = enrollments
+        self._metrics = metrics or Metrics()
 
     def associate_student_with_courses(
         self, student_id: str, course_ids: Sequence[str], *, deadline: Deadline = NEVER
@@ -44,6 +46,7 @@ class AssociationService:
             raise StudentNotFound(student_id)
         if result.unknown_course_ids:
             raise CourseNotFound(result.unknown_course_ids)
+        self._metrics.associations_created.inc(sum(a.created for a in result.associations))
         return result.associations
 
     def get_student_courses(
@@ -85,4 +88,6 @@ class AssociationService:
             raise StudentNotFound(student_id)
         if result is RemoveResult.NOT_ASSOCIATED and not allow_missing:
             raise CourseNotAssociated(student_id, course_id)
-        return result is RemoveResult.REMOVED
+        removed = result is RemoveResult.REMOVED
+        self._metrics.associations_removed.inc(removed)
+        return removed

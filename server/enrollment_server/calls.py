@@ -1,0 +1,30 @@
+"""What is known of a call, for the log, the metrics and whoever else looks on."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(slots=True)
+class Call:
+    """One call; it is filled in as the call goes on."""
+
+    method: str  # as in the contract, without its service
+    request_id: str  # the caller's own, or one made for the call
+    trace_id: str = ""  # of the trace that it is part of (W3C Trace Context), if any
+    caller: str = ""  # who calls, by name; empty if nobody asked
+    student_id: str = ""  # whom it is about, if that was an id
+    code: str = "OK"  # the name of its gRPC status code
+    reason: str = ""  # of ErrorReason, without its prefix; empty if OK
+    seconds: float = 0.0  # from its arrival to its answer
+    request_size: int = 0  # bytes
+    response_size: int = 0  # bytes
+
+
+class Observer(Protocol):
+    """Is told of every call. What it does is done while callers wait: it has to be quick."""
+
+    def started(self, method: str) -> None:
+        """A call has arrived."""
+
+    def ended(self, call: Call) -> None:
+        """Its answer is on its way."""

@@ -1,0 +1,128 @@
+"""`serve`: answer calls until a signal comes."""
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import click
+
+from enrollment_server import __version__
+from enrollment_server.app import App
+from enrollment_server.cli.common import command, database_url, failing_in_a_line
+from enrollment_server.cli.schema import migrate_to_head
+from enrollment_server.ops import logging
+from enrollment_server.settings import Access, Limits, Settings
+
+STOPPING = (signal.SIGINT, signal.SIGTERM)
+
+_LIMITS = Limits()
+_A_SECOND_OR_MORE = click.FloatRange(1, 10**6)
+
+
+def _file(name: str, text: str) -> Callable[[Any], Any]:
+    return click.option(name, type=click.Path(path_type=Path), metavar="FILE", help=text)
+
+
+def _limit(name: str, text: str, **more: Any) -> Callable[[Any], Any]:
+    """An option whose name and default are those of a field of Limits."""
+    default = getattr(_LIMITS, name)
+    kind = click.FloatRange(0, 10**6) if isinstance(default, float) else click.IntRange(1)
+    more.setdefault("metavar", "SECONDS" if isinstance(default, float) else "N")
+    flag = f"--{name.replace('_', '-')}"
+    return click.option(flag, **{"type": kind, "default": default, "help": text, **more})
+
+
+@command
+@database_url
+@click.option(
+    "--listen",
+    default=Settings.listen,
+    metavar="ADDRESS",
+    help="HOST:PORT, where port 0 picks a free one, or unix:PATH.",
+)
+@click.option("--migrate", is_flag=True, help="Bring the schema to the newest revision first.")
+@_file("--tls-cert", "The server's certificate in PEM, with what leads to a root.")
+@_file("--tls-key", "Its private key in PEM.")
+@_file("--tls-client-ca", "Take clients with a certificate that one of these has signed only.")
+@click.option("--insecure", is_flag=True, help="Speak plain text to other machines, too.")
+@_file("--policy", "Who may read and write, in TOML: reader = [...], writer = [...].")
+@_file("--jwks", "Public keys of bearer tokens: a JSON Web Key Set.")
+@click.option("--jwt-issuer", metavar="NAME", help="Who makes the tokens: their `iss`.")
+@click.option("--jwt-audience", metavar="NAME", help="Whom they are made for: their `aud`.")
+@click.option(
+    "--reflection/--no-reflection",
+    default=None,
+    help="Describe the service to callers.  [default: on loopback and Unix sockets only]",
+)
+@click.option("--metrics-listen", metavar="HOST:PORT", help="Serve metrics for Prometheus here.")
+@click.option(
+    "--log-format",
+    type=click.Choice(["auto", "text", "json"]),
+    default="auto",
+    help="How to log; auto is text on a terminal, else json.",
+)
+@click.option("--hash-ids", is_flag=True, help="Log hashes in place of students' ids.")
+@_limit("threads", "Calls answered at once.")
+@_limit("queue", "Calls that may wait for a thread; more are refused with RESOURCE_EXHAUSTED.")
+@_limit("pool", "Connections to the database.  [default: one for each thread]")
+@_limit(
+    "default_timeout",
+    "How long a call may take that comes without a deadline.",
+    type=click.FloatRange(0, 3600, min_open=True),
+)
+@_limit("drain_timeout", "How long calls in flight may take to finish on shutdown.")
+@_limit("statement_timeout", "How long PostgreSQL lets a statement run; 0 is no limit.")
+@_limit("idle_timeout", "How long PostgreSQL lets a transaction wait for us; 0 is no limit.")
+@_limit("request_size", "The largest request message.", metavar="BYTES")
+@_limit("metadata_size", "The largest metadata of a request.", metavar="BYTES")
+@_limit(
+    "keepalive",
+    "How long a client is silent before it is asked whether it is there.",
+    type=_A_SECOND_OR_MORE,
+)
+@_limit("keepalive_timeout", "How long it may take to answer that.", type=_A_SECOND_OR_MORE)
+@_limit("client_ping", "How often a client may ask the same.", type=_A_SECOND_OR_MORE)
+@_limit(
+    "connection_age", "After how long a client is sent to connect anew.", type=_A_SECOND_OR_MORE
+)
+@_limit("connection_grace", "How long calls on that connection may go on.", type=_A_SECOND_OR_MORE)
+def serve(migrate: bool, **options: Any) -> None:
+    """Answer calls until SIGTERM or Ctrl-C.
+
+    A line on standard output says when it is ready, and at which address. It does not
+    start on a schema that is not at the newest revision.
+    """
+    settings = _settings(options)
+    logging.configure(settings.log_format)
+    with failing_in_a_line(settings.database_url):
+        settings.access.check()
+        if migrate:
+            migrate_to_head(settings.database_url)
+        # Before there are threads, which inherit it: if one of them took the signal, this
+        # one, in which Python handles signals, would sleep on.
+        signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
+        app = App(settings)
+        address = app.start()
+    click.echo(f"enrollment-server {__version__} is ready on {address}")
+    signal.sigwait(STOPPING)
+    for number in STOPPING:  # a second one does not wait
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
+    app.drain()
+    # Not by returning: Python would wait for every thread, gRPC's and those that still wait
+    # for the database.
+    sys.stdout.flush()
+    os._exit(0)
+
+
+def _settings(options: dict[str, Any]) -> Settings:
+    """The options, each in its place."""
+
+    def of(kind: type[Access] | type[Limits]) -> dict[str, Any]:
+        return {field.name: options.pop(field.name) for field in fields(kind)}
+
+    return Settings(access=Access(**of(Access)), limits=Limits(**of(Limits)), **options)

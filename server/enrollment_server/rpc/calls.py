@@ -1,0 +1,155 @@
+"""What is done for every call of our service, around the method that answers it.
+
+A call is let in or refused, before any work; its caller is known and may do what it asks;
+its bytes are decoded; the method runs; its answer is sent, and told to the observer.
+"""
+
+import re
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from typing import Any, Protocol, TypeAlias, cast
+
+import grpc
+from google.protobuf.message import DecodeError
+
+from enrollment_server.calls import Call, Observer
+from enrollment_server.domain import is_id
+from enrollment_server.errors import EnrollmentError, InvalidRequest, Violation
+from enrollment_server.rpc.admission import Admission
+from enrollment_server.rpc.errors import reason_of, refusal, refuse
+
+Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"
+Metadata: TypeAlias = Sequence[tuple[str, str | bytes]]
+
+REQUEST_ID_KEY = "x-request-id"
+
+# https://www.w3.org/TR/trace-context/#traceparent-header
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
+
+
+class Guard(Protocol):
+    """Knows who may call what."""
+
+    def admit(self, method: str, context: grpc.ServicerContext, metadata: Metadata) -> str:
+        """The caller's name. Raises Unauthenticated and PermissionDenied."""
+
+
+class Calls(grpc.ServerInterceptor):
+    """Stands before the methods of one service; those of others are left alone."""
+
+    def __init__(
+        self, service: str, admission: Admission, guard: Guard | None, observer: Observer
+    ) -> None:
+        self._prefix = f"/{service}/"
+        self._admission = admission
+        self._guard = guard
+        self._observer = observer
+        self._this_thread = _ThisThread()
+
+    def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Handler],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> Handler:
+        # This runs in the one thread that takes calls from the port, before they queue.
+        handler = continuation(handler_call_details)
+        if handler is None or not handler_call_details.method.startswith(self._prefix):
+            return handler
+        arrived = time.monotonic()
+        metadata = handler_call_details.invocation_metadata
+        call = _call(handler_call_details.method.removeprefix(self._prefix), metadata)
+        self._observer.started(call.method)
+        error = self._admission.refusal()
+        if error is not None:
+            # As cheaply as can be, for there may be many: in this thread, and without
+            # waiting for the request. To the server, a request is a stream of one.
+            turn_away = partial(self._turn_away, call, arrived, error)
+            cast(Any, turn_away).experimental_thread_pool = self._this_thread
+            return grpc.stream_unary_rpc_method_handler(turn_away)
+        # Bytes go in and out: what they mean is not for this thread to find out.
+        return grpc.unary_unary_rpc_method_handler(
+            partial(self._answer, call, arrived, metadata, handler)
+        )
+
+    def _turn_away(
+        self, call: Call, arrived: float, error: EnrollmentError, _requests: object, context: Any
+    ) -> None:
+        refuse(context, refusal(error))
+        self._end(call, arrived, context)
+
+    def _answer(
+        self,
+        call: Call,
+        arrived: float,
+        metadata: Metadata,
+        handler: Any,
+        encoded: bytes,
+        context: Any,
+    ) -> bytes:
+        self._admission.threads.hold(context)
+        call.request_size = len(encoded)
+        response = b""
+        try:
+            if self._guard is not None:
+                call.caller = self._guard.admit(call.method, context, metadata)
+            request = _decode(handler, encoded)
+        except EnrollmentError as error:
+            refuse(context, refusal(error))
+        else:
+            call.student_id = request.student_id if is_id(request.student_id) else ""
+            response = handler.response_serializer(handler.unary_unary(request, context))
+        self._end(call, arrived, context, len(response))
+        return response
+
+    def _end(self, call: Call, arrived: float, context: Any, response_size: int = 0) -> None:
+        """Tell of the call; if it has an error for its status, send nothing but that.
+
+        gRPC would send the method's response too, and a client that has seen headers does
+        not retry (gRFC A6).
+        """
+        trailers = tuple(context.trailing_metadata() or ())
+        context.set_trailing_metadata((*trailers, (REQUEST_ID_KEY, call.request_id)))
+        code = context.code() or grpc.StatusCode.OK
+        call.seconds = time.monotonic() - arrived
+        if code is grpc.StatusCode.OK:
+            call.response_size = response_size
+        else:
+            call.reason = reason_of(trailers)
+        # The caller may have left, and found a status of its own.
+        call.code = code.name if context.is_active() else grpc.StatusCode.CANCELLED.name
+        self._observer.ended(call)
+        if code is not grpc.StatusCode.OK:
+            context.abort(code, context.details())
+
+
+def _call(method: str, metadata: Metadata) -> Call:
+    request_id = trace_id = ""
+    for key, value in metadata:
+        if key == REQUEST_ID_KEY and isinstance(value, str) and is_id(value):
+            request_id = value
+        elif key == "traceparent" and (found := _TRACEPARENT.fullmatch(str(value))):
+            trace_id = found[1]
+    return Call(method, request_id or uuid.uuid4().hex, trace_id)
+
+
+def _decode(handler: Any, encoded: bytes) -> Any:
+    """The message. Raises InvalidRequest; gRPC would say INTERNAL, as if the server failed."""
+    try:
+        return handler.request_deserializer(encoded)
+    except DecodeError:
+        raise InvalidRequest(
+            "The request cannot be decoded: it is damaged, or of another type.",
+            [Violation("", "cannot be decoded")],
+        ) from None
+
+
+class _ThisThread(ThreadPoolExecutor):
+    """Runs what is submitted in the thread that submits it."""
+
+    def submit(self, task: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        done: Future[Any] = Future()
+        done.set_result(task(*args, **kwargs))
+        return done

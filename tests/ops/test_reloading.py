@@ -1,0 +1,77 @@
+"""Files that are replaced under a running server."""
+
+from pathlib import Path
+
+import pytest
+
+from enrollment_server import reloading
+from enrollment_server.reloading import BadFileError, Reloaded
+
+
+@pytest.fixture(autouse=True)
+def looks_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reloading, "LOOK", -1)
+
+
+@pytest.fixture
+def file(folder: Path) -> Path:
+    path = folder / "number"
+    path.write_text("1")
+    return path
+
+
+@pytest.fixture
+def number(file: Path) -> Reloaded[int]:
+    return Reloaded([file], int)
+
+
+def replace(file: Path, content: str) -> None:
+    new = file.with_suffix(".new")
+    new.write_text(content)
+    new.replace(file)
+
+
+def test_what_is_new_is_in_force(file: Path, number: Reloaded[int]) -> None:
+    assert number() == 1
+    replace(file, "2")
+    assert number() == 2
+
+
+def test_what_is_broken_leaves_the_old_in_force_and_is_said_once(
+    file: Path, number: Reloaded[int], caplog: pytest.LogCaptureFixture
+) -> None:
+    replace(file, "two")
+
+    assert [number(), number()] == [1, 1]
+    [record] = caplog.records
+    assert record.levelname == "ERROR"
+    assert f"cannot use {file}: " in record.getMessage()
+
+
+def test_what_is_gone_leaves_the_old_in_force(file: Path, number: Reloaded[int]) -> None:
+    file.unlink()
+    assert number() == 1
+    replace(file, "3")
+    assert number() == 3
+
+
+def test_two_files_that_do_not_fit_yet_are_tried_again_when_they_do(folder: Path) -> None:
+    def equal(left: bytes, right: bytes) -> bytes:
+        if left != right:
+            raise ValueError("they differ")
+        return left
+
+    files = [folder / "left", folder / "right"]
+    for file in files:
+        file.write_text("1")
+    both = Reloaded(files, equal)
+
+    replace(files[0], "2")
+    assert both() == b"1"
+    replace(files[1], "2")
+    assert both() == b"2"
+
+
+def test_at_the_start_a_broken_file_is_an_error(folder: Path) -> None:
+    with pytest.raises(BadFileError, match=r"cannot read .*/missing: No such file"):
+        Reloaded([folder / "missing"], int)
