@@ -38,8 +38,10 @@ class App:
     Raises ContradictionError, BadFileError and BadAddressError.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, share_port: bool = False) -> None:
+        """With `share_port`, the port is reserved, and other processes listen on it too."""
         self._settings = settings
+        self._share_port = share_port
         access, limits = settings.access, settings.limits
         access.check()
         self._address = Address.parse(settings.listen)
@@ -72,6 +74,7 @@ class App:
             Observers(self.metrics, CallLog(hash_ids=settings.hash_ids)),
             guard=_guard(access),
             limits=limits,
+            share_port=share_port,
         )
         health_pb2_grpc.add_HealthServicer_to_server(self._health.servicer, self._server)
         if access.reflection or (access.reflection is None and self._address.is_local):
@@ -84,7 +87,7 @@ class App:
         Raises CannotListenError, NotAtHeadError and DatabaseUnavailable.
         """
         schema.require_head(self._probe)
-        bound = self._address.listen(self._server, self._credentials)
+        bound = self._address.listen(self._server, self._credentials, reserved=self._share_port)
         if self._exposition:
             self._exposition.start()
         self._server.start()

@@ -50,13 +50,38 @@ class Address:
         except ValueError:  # a name: who knows what it stands for
             return False
 
-    def listen(self, server: grpc.Server, credentials: grpc.ServerCredentials | None) -> str:
+    def reserve(self) -> tuple[socket.socket, "Address"]:
+        """Take a TCP port for processes that will share it; nobody else can have it then.
+
+        Returns what holds it until it is closed, and the address, with the port that was
+        picked. Raises CannotListenError.
+        """
+        try:
+            self.try_to_bind()
+            [(family, _, _, _, address), *_] = socket.getaddrinfo(
+                self.host, self.port, type=socket.SOCK_STREAM
+            )
+            holder = socket.socket(family)
+            holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            holder.bind(address)
+        except (OSError, UnicodeError) as error:
+            raise self.cannot_listen(error) from None
+        return holder, Address.parse(f"{self.text.rpartition(':')[0]}:{holder.getsockname()[1]}")
+
+    def listen(
+        self,
+        server: grpc.Server,
+        credentials: grpc.ServerCredentials | None,
+        *,
+        reserved: bool = False,
+    ) -> str:
         """Have the server listen here; returns the address, with the port that was picked.
 
         Raises CannotListenError.
         """
         try:
-            self.try_to_bind()
+            if not reserved:
+                self.try_to_bind()
             if credentials is None:
                 port = server.add_insecure_port(self.text)
             else:

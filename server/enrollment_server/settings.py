@@ -78,5 +78,6 @@ class Settings:
     metrics_listen: str | None = None  # HOST:PORT for Prometheus
     log_format: str = "auto"  # auto, text or json
     hash_ids: bool = False  # of students, in the log
+    workers: int = 1  # processes that share the port
     access: Access = Access()
     limits: Limits = Limits()

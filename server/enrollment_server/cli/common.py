@@ -15,6 +15,7 @@ from enrollment_server.db.backends import shown
 from enrollment_server.errors import Conflict, DatabaseUnavailable
 from enrollment_server.listening import BadAddressError, CannotListenError
 from enrollment_server.loading import source
+from enrollment_server.ops.supervisor import WorkerFailedError
 from enrollment_server.reloading import BadFileError
 from enrollment_server.settings import DEFAULT_DATABASE_URL, ContradictionError
 
@@ -61,6 +62,7 @@ def failing_in_a_line(url: URL) -> Iterator[None]:
         CommandError,
         Conflict,
         ContradictionError,
+        WorkerFailedError,
         schema.NotAtHeadError,
         source.BadFileError,
     ) as error:

@@ -1,10 +1,14 @@
 """`serve`: answer calls until a signal comes."""
 
+import contextlib
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import fields, replace
+from functools import partial
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +18,15 @@ from enrollment_server import __version__
 from enrollment_server.app import App
 from enrollment_server.cli.common import command, database_url, failing_in_a_line
 from enrollment_server.cli.schema import migrate_to_head
+from enrollment_server.listening import Address
 from enrollment_server.ops import logging
-from enrollment_server.settings import Access, Limits, Settings
+from enrollment_server.ops.exposition import multiprocess_metrics
+from enrollment_server.ops.notify import notify
+from enrollment_server.ops.supervisor import Supervisor
+from enrollment_server.settings import Access, ContradictionError, Limits, Settings
 
 STOPPING = (signal.SIGINT, signal.SIGTERM)
+GRACE = 5.0  # seconds that workers have beyond the time to drain
 
 _LIMITS = Limits()
 _A_SECOND_OR_MORE = click.FloatRange(1, 10**6)
@@ -66,6 +75,13 @@ def _limit(name: str, text: str, **more: Any) -> Callable[[Any], Any]:
     help="How to log; auto is text on a terminal, else json.",
 )
 @click.option("--hash-ids", is_flag=True, help="Log hashes in place of students' ids.")
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 256),
+    default=Settings.workers,
+    metavar="N",
+    help="Processes that share the port, each with threads and connections of its own.",
+)
 @_limit("threads", "Calls answered at once.")
 @_limit("queue", "Calls that may wait for a thread; more are refused with RESOURCE_EXHAUSTED.")
 @_limit("pool", "Connections to the database.  [default: one for each thread]")
@@ -102,13 +118,26 @@ def serve(migrate: bool, **options: Any) -> None:
         settings.access.check()
         if migrate:
             migrate_to_head(settings.database_url)
-        # Before there are threads, which inherit it: if one of them took the signal, this
-        # one, in which Python handles signals, would sleep on.
-        signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
-        app = App(settings)
-        address = app.start()
+        if settings.workers > 1:
+            _serve_by_workers(settings)
+        else:
+            _serve_here(partial(App, settings), _say_ready)
+
+
+def _say_ready(address: str) -> None:
     click.echo(f"enrollment-server {__version__} is ready on {address}")
+    notify("READY=1")
+
+
+def _serve_here(make_app: Callable[[], App], ready: Callable[[str], None]) -> None:
+    """Serve until a signal comes; this ends the process."""
+    # Before there are threads, which inherit it: if one of them took the signal, this
+    # one, in which Python handles signals, would sleep on.
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
+    app = make_app()
+    ready(app.start())
     signal.sigwait(STOPPING)
+    notify("STOPPING=1")
     for number in STOPPING:  # a second one does not wait
         signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
@@ -117,6 +146,40 @@ def serve(migrate: bool, **options: Any) -> None:
     # for the database.
     sys.stdout.flush()
     os._exit(0)
+
+
+def _serve_by_workers(settings: Settings) -> None:
+    """Have processes serve, on one port, until a signal comes."""
+    wanted = Address.parse(settings.listen)
+    if wanted.port is None:
+        raise ContradictionError("--workers share a port: --listen has to be HOST:PORT")
+    holder, address = wanted.reserve()
+    with holder, multiprocess_metrics(settings.metrics_listen) as buried:
+        theirs = replace(settings, listen=str(address), metrics_listen=None)
+        patience = settings.limits.drain_timeout + GRACE
+        supervisor = Supervisor(settings.workers, partial(_work, theirs), buried, patience)
+        supervisor.run(partial(_say_ready, str(address)), partial(notify, "STOPPING=1"))
+
+
+def _work(settings: Settings, pipe: Connection) -> None:
+    """What a worker does; it ends with its supervisor, however that ended."""
+    logging.configure(settings.log_format)
+    try:
+        with failing_in_a_line(settings.database_url):
+            _serve_here(partial(App, settings, share_port=True), partial(_report, pipe))
+    except click.ClickException as error:
+        pipe.send(error.message)
+
+
+def _report(pipe: Connection, _address: str) -> None:
+    pipe.send("")
+    threading.Thread(target=_end_with, args=(pipe,), daemon=True).start()
+
+
+def _end_with(pipe: Connection) -> None:
+    with contextlib.suppress(EOFError, OSError):
+        pipe.recv()
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _settings(options: dict[str, Any]) -> Settings:

@@ -1,6 +1,13 @@
 """The metrics, over HTTP, for Prometheus to scrape."""
 
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+
 from prometheus_client import CollectorRegistry, start_http_server
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 from enrollment_server.listening import Address
 
@@ -25,3 +32,26 @@ class Exposition:
     def stop(self) -> None:
         self._server.shutdown()
         self._server.server_close()
+
+
+@contextmanager
+def multiprocess_metrics(listen: str | None) -> Iterator[Callable[[int], None]]:
+    """Serve the sums of what the processes measure that are started meanwhile.
+
+    Gives what is to be told the id of each that has died. Raises CannotListenError.
+    """
+    if listen is None:
+        yield lambda _pid: None
+        return
+    with tempfile.TemporaryDirectory(prefix="enrollment-metrics-") as folder:
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry, path=folder)  # type: ignore[no-untyped-call]
+        exposition = Exposition(Address.parse(listen), registry)
+        exposition.start()
+        # prometheus_client of those processes will look for it.
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
+        try:
+            yield partial(mark_process_dead, path=folder)
+        finally:
+            del os.environ["PROMETHEUS_MULTIPROC_DIR"]
+            exposition.stop()

@@ -1,0 +1,106 @@
+"""Several processes on one port."""
+
+import signal
+import socket
+from contextlib import ExitStack
+
+import grpc
+import psutil
+import pytest
+from sqlalchemy import URL
+
+from enrollment import EnrollmentClient
+from tests.e2e.conftest import Serve
+from tests.e2e.test_telemetry import SERVICE, scrape
+from tests.support.databases import Databases
+from tests.support.rows import insert_students_and_courses
+from tests.support.serving import Server, free_address
+from tests.support.waiting import wait_until
+
+CONNECTIONS = 16
+
+
+@pytest.fixture
+def url(postgresql_databases: Databases) -> URL:
+    url = postgresql_databases.fresh()
+    insert_students_and_courses(url)
+    return url
+
+
+def workers(server: Server) -> list[psutil.Process]:
+    """Those that listen."""
+    port = int(server.address.rpartition(":")[2])
+    found = []
+    for process in psutil.Process(server.process.pid).children(recursive=True):
+        listening = (c for c in process.net_connections() if c.status == psutil.CONN_LISTEN)
+        if port in (connection.laddr.port for connection in listening):
+            found.append(process)
+    return found
+
+
+def call_by_many_connections(address: str) -> None:
+    """The kernel gives each connection to one worker."""
+    with ExitStack() as stack:
+        for _ in range(CONNECTIONS):
+            channel = grpc.insecure_channel(address, [("grpc.use_local_subchannel_pool", 1)])
+            client = EnrollmentClient(stack.enter_context(channel))
+            assert list(client.list_student_courses("ada", timeout=10)) == []
+
+
+def calls(metrics: str) -> float:
+    labels = frozenset({("grpc_method", f"{SERVICE}/ListStudentCourses")})
+    return scrape(metrics)["grpc_server_call_started_total", labels]
+
+
+def test_workers_share_a_port_and_one_that_dies_is_replaced(serve: Serve, url: URL) -> None:
+    metrics = free_address()
+    with serve(url, "--workers", "2", "--metrics-listen", metrics) as server:
+        first = workers(server)
+        assert len(first) == 2
+        call_by_many_connections(server.address)
+        assert calls(metrics) == CONNECTIONS
+        assert scrape(metrics)["enrollment_serving", frozenset()] == 2
+
+        first[0].kill()
+        wait_until(lambda: first[0] not in workers(server))
+        call_by_many_connections(server.address)
+        assert calls(metrics) == 2 * CONNECTIONS
+        wait_until(lambda: len(workers(server)) == 2, 20)
+        wait_until(lambda: scrape(metrics)["enrollment_serving", frozenset()] == 2)
+        assert "ended with code -9" in server.errors()
+
+        server.process.terminate()
+        assert server.process.wait(20) == 0
+        assert not any(process.is_running() for process in first)
+
+
+def test_a_second_server_is_refused_the_port(serve: Serve, url: URL) -> None:
+    with serve(url, "--workers", "2") as server:
+        for more in (["--workers", "2"], []):
+            with (
+                pytest.raises(pytest.fail.Exception, match="Address already in use"),
+                serve(url, "--listen", server.address, *more),
+            ):
+                pass
+        port = int(server.address.rpartition(":")[2])
+        with socket.socket() as other, pytest.raises(OSError, match="in use"):
+            other.bind(("127.0.0.1", port))
+
+
+def test_workers_do_not_outlive_their_supervisor(serve: Serve, url: URL) -> None:
+    with serve(url, "--workers", "2") as server:
+        orphans = workers(server)
+        server.process.send_signal(signal.SIGKILL)
+        server.process.wait(10)
+
+        _, alive = psutil.wait_procs(orphans, timeout=20)
+        assert alive == []
+
+
+def test_a_worker_s_complaint_is_the_server_s(serve: Serve, url: URL) -> None:
+    flags = ["--workers", "2", "--tls-cert", "none.pem", "--tls-key", "none.key"]
+    with (
+        pytest.raises(pytest.fail.Exception, match=r"Error: cannot read none\.pem: No such file"),
+        serve(url, *flags),
+    ):
+        pass
