@@ -18,6 +18,7 @@ from enrollment_server.ops.logging import CallLog
 from enrollment_server.ops.monitor import Monitor
 from enrollment_server.ops.observers import Observers
 from enrollment_server.ops.reflection import add_reflection
+from enrollment_server.ops.tracing import Tracing
 from enrollment_server.reloading import Reloaded
 from enrollment_server.rpc import tls
 from enrollment_server.rpc.admission import Admission
@@ -60,6 +61,9 @@ class App:
         self._database = Database(
             backends.create_engine(url, pool_size=pool_size, timeouts=timeouts), self.metrics
         )
+        self._tracing = Tracing(settings.otlp_endpoint, SERVICE) if settings.otlp_endpoint else None
+        if self._tracing:
+            self._tracing.trace_statements(self._database.engine)
         # A connection of its own: however busy the others are, this one can ask.
         self._probe = backends.create_engine(url, timeouts=timeouts)
         self._monitor = Monitor(
@@ -73,6 +77,7 @@ class App:
             self._admission,
             Observers(self.metrics, CallLog(hash_ids=settings.hash_ids)),
             guard=_guard(access),
+            tracer=self._tracing,
             limits=limits,
             share_port=share_port,
         )
@@ -113,6 +118,8 @@ class App:
             self._server.stop(timeout - quickly).wait()
         self._database.engine.dispose()
         self._probe.dispose()
+        if self._tracing:
+            self._tracing.stop()
 
     def stop(self) -> None:
         """Drain, and leave the port."""

@@ -1,7 +1,11 @@
 """What is known of a call, for the log, the metrics and whoever else looks on."""
 
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeAlias
+
+Metadata: TypeAlias = Sequence[tuple[str, str | bytes]]
 
 
 @dataclass(slots=True)
@@ -28,3 +32,13 @@ class Observer(Protocol):
 
     def ended(self, call: Call) -> None:
         """Its answer is on its way."""
+
+
+class Tracer(Protocol):
+    """Makes every call part of a trace."""
+
+    def span(self, call: Call, metadata: Metadata) -> AbstractContextManager[object]:
+        """Is entered when the call is worked on, and left when `call` says how it ended.
+
+        `metadata` came with the call, and names its trace, if it is part of one already.
+        """

@@ -76,6 +76,7 @@ class Settings:
     database_url: URL
     listen: str = "127.0.0.1:50051"  # HOST:PORT, port 0 picks a free one; or unix:PATH
     metrics_listen: str | None = None  # HOST:PORT for Prometheus
+    otlp_endpoint: str | None = None  # URL of whoever collects traces
     log_format: str = "auto"  # auto, text or json
     hash_ids: bool = False  # of students, in the log
     workers: int = 1  # processes that share the port

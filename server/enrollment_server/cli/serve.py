@@ -68,6 +68,7 @@ def _limit(name: str, text: str, **more: Any) -> Callable[[Any], Any]:
     help="Describe the service to callers.  [default: on loopback and Unix sockets only]",
 )
 @click.option("--metrics-listen", metavar="HOST:PORT", help="Serve metrics for Prometheus here.")
+@click.option("--otlp-endpoint", metavar="URL", help="Send traces there, by OTLP over gRPC.")
 @click.option(
     "--log-format",
     type=click.Choice(["auto", "text", "json"]),

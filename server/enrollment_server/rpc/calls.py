@@ -7,23 +7,22 @@ its bytes are decoded; the method runs; its answer is sent, and told to the obse
 import re
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import nullcontext
 from functools import partial
 from typing import Any, Protocol, TypeAlias, cast
 
 import grpc
 from google.protobuf.message import DecodeError
 
-from enrollment_server.calls import Call, Observer
+from enrollment_server.calls import Call, Metadata, Observer, Tracer
 from enrollment_server.domain import is_id
 from enrollment_server.errors import EnrollmentError, InvalidRequest, Violation
 from enrollment_server.rpc.admission import Admission
 from enrollment_server.rpc.errors import reason_of, refusal, refuse
 
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"
-Metadata: TypeAlias = Sequence[tuple[str, str | bytes]]
-
 REQUEST_ID_KEY = "x-request-id"
 
 # https://www.w3.org/TR/trace-context/#traceparent-header
@@ -41,12 +40,18 @@ class Calls(grpc.ServerInterceptor):
     """Stands before the methods of one service; those of others are left alone."""
 
     def __init__(
-        self, service: str, admission: Admission, guard: Guard | None, observer: Observer
+        self,
+        service: str,
+        admission: Admission,
+        guard: Guard | None,
+        observer: Observer,
+        tracer: Tracer | None,
     ) -> None:
         self._prefix = f"/{service}/"
         self._admission = admission
         self._guard = guard
         self._observer = observer
+        self._tracer = tracer
         self._this_thread = _ThisThread()
 
     def intercept_service(
@@ -78,7 +83,8 @@ class Calls(grpc.ServerInterceptor):
         self, call: Call, arrived: float, error: EnrollmentError, _requests: object, context: Any
     ) -> None:
         refuse(context, refusal(error))
-        self._end(call, arrived, context)
+        self._finish(call, arrived, context)
+        _send_error_alone(context)
 
     def _answer(
         self,
@@ -90,26 +96,29 @@ class Calls(grpc.ServerInterceptor):
         context: Any,
     ) -> bytes:
         self._admission.threads.hold(context)
+        with self._tracer.span(call, metadata) if self._tracer else nullcontext():
+            response = self._respond(call, metadata, handler, encoded, context)
+            self._finish(call, arrived, context, len(response))
+        _send_error_alone(context)
+        return response
+
+    def _respond(
+        self, call: Call, metadata: Metadata, handler: Any, encoded: bytes, context: Any
+    ) -> bytes:
         call.request_size = len(encoded)
-        response = b""
         try:
             if self._guard is not None:
                 call.caller = self._guard.admit(call.method, context, metadata)
             request = _decode(handler, encoded)
         except EnrollmentError as error:
             refuse(context, refusal(error))
-        else:
-            call.student_id = request.student_id if is_id(request.student_id) else ""
-            response = handler.response_serializer(handler.unary_unary(request, context))
-        self._end(call, arrived, context, len(response))
+            return b""
+        call.student_id = request.student_id if is_id(request.student_id) else ""
+        response: bytes = handler.response_serializer(handler.unary_unary(request, context))
         return response
 
-    def _end(self, call: Call, arrived: float, context: Any, response_size: int = 0) -> None:
-        """Tell of the call; if it has an error for its status, send nothing but that.
-
-        gRPC would send the method's response too, and a client that has seen headers does
-        not retry (gRFC A6).
-        """
+    def _finish(self, call: Call, arrived: float, context: Any, response_size: int = 0) -> None:
+        """Note how the call ended, and tell of it."""
         trailers = tuple(context.trailing_metadata() or ())
         context.set_trailing_metadata((*trailers, (REQUEST_ID_KEY, call.request_id)))
         code = context.code() or grpc.StatusCode.OK
@@ -121,8 +130,17 @@ class Calls(grpc.ServerInterceptor):
         # The caller may have left, and found a status of its own.
         call.code = code.name if context.is_active() else grpc.StatusCode.CANCELLED.name
         self._observer.ended(call)
-        if code is not grpc.StatusCode.OK:
-            context.abort(code, context.details())
+
+
+def _send_error_alone(context: Any) -> None:
+    """End the call here if it has an error for its status, and send nothing but that.
+
+    gRPC would send the method's response too, and a client that has seen headers does not
+    retry (gRFC A6).
+    """
+    code = context.code()
+    if code not in (None, grpc.StatusCode.OK):
+        context.abort(code, context.details())
 
 
 def _call(method: str, metadata: Metadata) -> Call:

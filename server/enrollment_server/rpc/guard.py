@@ -7,8 +7,8 @@ import grpc
 
 from enrollment_server.access.policy import Policy, Role
 from enrollment_server.access.tokens import Tokens
+from enrollment_server.calls import Metadata
 from enrollment_server.errors import PermissionDenied, Unauthenticated
-from enrollment_server.rpc.calls import Metadata
 
 _ROLES = {"ListStudentCourses": Role.READER}  # all other methods need a writer
 

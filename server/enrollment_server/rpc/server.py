@@ -3,7 +3,7 @@
 import grpc
 
 from enrollment.v1 import enrollment_pb2, enrollment_pb2_grpc
-from enrollment_server.calls import Observer
+from enrollment_server.calls import Observer, Tracer
 from enrollment_server.rpc.admission import Admission
 from enrollment_server.rpc.calls import Calls, Guard
 from enrollment_server.rpc.servicer import EnrollmentServicer
@@ -21,6 +21,7 @@ def create_server(
     observer: Observer,
     *,
     guard: Guard | None = None,
+    tracer: Tracer | None = None,
     limits: Limits,
     share_port: bool = False,
 ) -> grpc.Server:
@@ -31,7 +32,7 @@ def create_server(
     """
     server = grpc.server(
         admission.threads,
-        interceptors=[Calls(SERVICE, admission, guard, observer)],
+        interceptors=[Calls(SERVICE, admission, guard, observer, tracer)],
         options=[
             # A second server on a taken port is a mistake to refuse, not to share with.
             ("grpc.so_reuseport", int(share_port)),
