@@ -1,6 +1,6 @@
 # `make help` lists what there is to make.
 .DEFAULT_GOAL := help
-.PHONY: help run test test-oldest soak overload check format generate lock dist clean
+.PHONY: help run test test-oldest soak overload check audit format generate lock dist clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -41,6 +41,16 @@ check: $(BIN)/installed ## format, lint, types, contract, generated code, import
 	$(BIN)/python scripts/contract.py check
 	$(BIN)/lint-imports
 
+SERVER_LICENSES := MIT;MIT-0;MIT License;BSD-2-Clause;BSD-3-Clause;3-Clause BSD License;Apache-2.0; \
+  Apache-2.0 OR BSD-3-Clause;Apache-2.0 AND BSD-2-Clause;PSF-2.0;LGPL-3.0-only
+audit: .venv-server/bin/installed .venv-audit/bin/installed ## list what the server is made of in dist/, check licences and known vulnerabilities
+	mkdir -p dist
+	.venv-audit/bin/cyclonedx-py requirements --output-reproducible -o dist/sbom.json requirements/server.txt
+	.venv-audit/bin/pip-licenses --python .venv-server/bin/python --from mixed --format csv \
+	  --ignore-packages enrollment-server enrollment-client --allow-only '$(SERVER_LICENSES)' \
+	  --output-file dist/licenses.csv
+	.venv-audit/bin/pip-audit --strict --disable-pip --require-hashes -r requirements/server.txt
+
 format: $(BIN)/installed ## rewrite the code in the project's format
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
@@ -51,7 +61,9 @@ generate: $(BIN)/installed ## regenerate code from the contract
 
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
   --no-header --no-emit-package enrollment-client
-lock: $(BIN)/installed ## write the newest allowed versions, and the oldest, to requirements/
+lock: $(BIN)/installed ## write versions and hashes to requirements/: the newest allowed, and the oldest
+	$(BIN)/$(LOCK) --upgrade pyproject.toml --extra tracing -o requirements/server.txt
+	$(BIN)/$(LOCK) --upgrade --group supply-chain -o requirements/audit.txt
 	$(BIN)/$(LOCK) --upgrade pyproject.toml --group dev -o requirements/dev.txt
 	$(BIN)/$(LOCK) --resolution lowest-direct pyproject.toml --group test -o requirements/oldest.txt
 
@@ -60,20 +72,34 @@ dist: $(BIN)/installed ## build both wheels into dist/
 	$(BIN)/python -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist ./client .
 
 clean: ## remove what the targets made, except enrollment.db
-	rm -rf .venv .venv-oldest build client/build dist .mypy_cache .pytest_cache .ruff_cache \
+	rm -rf .venv .venv-* build client/build dist .mypy_cache .pytest_cache .ruff_cache \
 	  .import_linter_cache .hypothesis
 
 $(BIN)/installed: requirements/dev.txt $(SETUP)
 	@$(call install,.venv,$<)
+	@$(call link,.venv)
+	@touch $@
 
 .venv-oldest/bin/installed: requirements/oldest.txt $(SETUP)
 	@$(call install,.venv-oldest,$<)
+	@$(call link,.venv-oldest)
+	@touch $@
 
-# The versions and hashes are the lock's; our own two distributions are linked, not copied.
+.venv-server/bin/installed: requirements/server.txt
+	@$(call install,.venv-server,$<)
+	@touch $@
+
+.venv-audit/bin/installed: requirements/audit.txt
+	@$(call install,.venv-audit,$<)
+	@touch $@
+
 define install
 	echo "installing into $(1), from $(2)"
 	$(PYTHON) -m venv $(1)
 	$(1)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(2)
+endef
+
+# Our own two distributions are linked, not copied.
+define link
 	$(1)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e client -e .
-	touch $(1)/bin/installed
 endef
