@@ -2,7 +2,7 @@
 
 import ssl
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, cast
 
@@ -10,6 +10,8 @@ import grpc
 import pytest
 from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import HealthStub
+from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+from grpc_reflection.v1alpha.reflection import SERVICE_NAME
 from sqlalchemy import URL
 
 from enrollment import (
@@ -231,3 +233,30 @@ def test_a_unix_socket_is_served_in_plain_text(url: URL, folder: Path) -> None:
         EnrollmentClient(address) as client,
     ):
         assert list(client.list_student_courses("ada")) == []
+
+
+@pytest.mark.parametrize(
+    ("reflection", "code"), [(None, "OK"), (True, "OK"), (False, "UNIMPLEMENTED")]
+)
+def test_reflection_on_loopback_follows_its_flag(
+    url: URL, reflection: bool | None, code: str
+) -> None:
+    with (
+        serving(url, access=Access(reflection=reflection)) as address,
+        grpc.insecure_channel(address) as channel,
+    ):
+        request = reflection_pb2.ServerReflectionRequest(list_services="")
+        stub: Any = reflection_pb2_grpc.ServerReflectionStub(channel)
+        answers = stub.ServerReflectionInfo(iter([request]), timeout=5)
+        with suppress(grpc.RpcError):
+            list(answers)
+        assert answers.code().name == code
+
+
+def test_reflection_is_off_for_other_machines(url: URL) -> None:
+    with (
+        serving(url, listen="0.0.0.0:0", access=Access(insecure=True)) as address,
+        grpc.insecure_channel(f"127.0.0.1:{address.rpartition(':')[2]}") as channel,
+    ):
+        method: Any = channel.stream_stream(f"/{SERVICE_NAME}/ServerReflectionInfo")
+        assert method(iter([b""]), timeout=5).code() is grpc.StatusCode.UNIMPLEMENTED
