@@ -29,11 +29,13 @@ from tests.support.databases import Databases
 from tests.support.issuer import AUDIENCE, ISSUER, Issuer, key_set
 from tests.support.rows import insert_students_and_courses
 from tests.support.serving import serving
+from tests.support.writing import Load
 
 AUTHORITY, FOREIGN = Authority(), Authority("foreign")
 SERVER = AUTHORITY.sign(dns("localhost"))
 ISSUER_OF_TOKENS = Issuer()
 
+COURSES = [f"c{number}" for number in range(8)]
 POLICY = """
 reader = ["spiffe://test/portal", "reports.*", "reports"]
 writer = ["spiffe://test/registrar"]
@@ -48,7 +50,7 @@ def looks_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def url(sqlite_databases: Databases) -> URL:
     url = sqlite_databases.fresh()
-    insert_students_and_courses(url)
+    insert_students_and_courses(url, *COURSES)
     return url
 
 
@@ -220,6 +222,17 @@ class TestCertificates:
             new.write(folder, "server")
             assert self.served(address) == new.certificate
             assert list(client.list_student_courses("ada")) == []
+
+    def test_no_call_is_lost_while_they_are_replaced(self, address: str, folder: Path) -> None:
+        load = Load(lambda: calling(address), COURSES)
+        with load.running():
+            for _ in range(5):
+                new = AUTHORITY.sign(dns("localhost"))
+                new.write(folder, "server")
+                assert self.served(address) == new.certificate
+                load.goes_on()
+
+        assert load.take_refused() == []
 
     def test_a_broken_one_leaves_the_old_in_force(self, address: str, folder: Path) -> None:
         expired = AUTHORITY.sign(dns("localhost"), valid=-DAY)

@@ -59,12 +59,8 @@ def answers(
         def wrapper(self: Servicer, request: Request, context: grpc.ServicerContext) -> Response:
             try:
                 return method(self, request, context)
-            except errors.EnrollmentError as error:
+            except Exception as error:  # noqa: BLE001 - a defect is answered, too
                 refuse(context, refusal(error))
-            except Exception:  # a defect, of whatever kind: the log has it, the caller an id
-                error_id = uuid.uuid4().hex
-                logger.exception("error %s in %s", error_id, method.__name__)
-                refuse(context, _failure(error_id))
             return response()
 
         return wrapper
@@ -80,8 +76,12 @@ class Refusal(NamedTuple):
     trailing_metadata: tuple[tuple[str, bytes], ...]
 
 
-def refusal(error: errors.EnrollmentError) -> Refusal:
-    """What this error is to a caller."""
+def refusal(error: Exception) -> Refusal:
+    """What this error is to a caller. That of a defect is an id, which the log has, too."""
+    if not isinstance(error, errors.EnrollmentError):
+        error_id = uuid.uuid4().hex
+        logger.error("error %s", error_id, exc_info=error)
+        return _failure(error_id)
     info = ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=error.metadata)
     details: list[Message] = [info]
     if isinstance(error, errors.InvalidRequest):
