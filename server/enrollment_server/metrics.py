@@ -53,6 +53,12 @@ class Metrics:
         self.database_seconds = self._histogram(
             "enrollment_database_seconds", "From taking a connection to giving it back", _SECONDS
         )
+        self.batch_size = self._histogram(
+            "enrollment_batch_size",
+            "Calls that were answered together",
+            tuple(2**power for power in range(11)),
+            "kind",
+        )
         self.queue = self._gauge("enrollment_queue_length", "Calls that wait for a thread")
         self.pool_in_use = self._gauge("enrollment_pool_in_use", "Connections in use")
         self.pool_size = self._gauge("enrollment_pool_size", "Connections that may be in use")

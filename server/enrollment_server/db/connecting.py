@@ -15,8 +15,7 @@ from typing import Any
 from sqlalchemy import Engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection, Dialect
 
-from enrollment_server.db.watch import TICK
-from enrollment_server.deadline import NEVER, Deadline
+from enrollment_server.deadline import NEVER, TICK, Deadline
 
 # SQLAlchemy connects somewhere inside of `Engine.connect`, to which nothing can be passed.
 _deadline: ContextVar[Deadline] = ContextVar("deadline", default=NEVER)

@@ -2,6 +2,7 @@
 
 import logging
 import random
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -12,10 +13,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import QueuePool
 
 from enrollment_server.db import faults
-from enrollment_server.db.backends import backend_of
+from enrollment_server.db.backends import CONNECT_TIMEOUT, backend_of
 from enrollment_server.db.connecting import connecting_until
 from enrollment_server.db.watch import Watch
-from enrollment_server.deadline import Deadline
+from enrollment_server.deadline import TICK, Deadline
 from enrollment_server.errors import Conflict, DatabaseUnavailable, DeadlineExceeded
 from enrollment_server.metrics import Metrics
 
@@ -49,6 +50,7 @@ class Database:
         self.autocommit = engine.execution_options(isolation_level="AUTOCOMMIT")
         self.transaction_status = backend.transaction_status
         self.watch = Watch(backend.cancel) if backend.cancel else None
+        self._slots = threading.BoundedSemaphore(self._pool.size())
         self.away = False
 
     def run(self, work: "Callable[[Unit], T]", deadline: Deadline) -> T:
@@ -63,14 +65,21 @@ class Database:
         the time was too short: then nothing was written.
         """
         unit = Unit(self, deadline)
+        lost: SQLAlchemyError | None = None
         for failures in range(1, ATTEMPTS + 1):
             try:
                 return work(unit)
+            except DeadlineExceeded:
+                if lost is None:
+                    raise
+                # The time was not too short: it went by while nobody answered.
+                raise _unavailable(lost) from lost
             except SQLAlchemyError as error:
+                lost = error if faults.is_lost_connection(error) else None
                 conflict = faults.is_conflict(error) or faults.is_foreign_key_violation(error)
                 pause = _pause(failures)
                 again = failures < ATTEMPTS and pause < deadline.remaining() and not self.away
-                if again and (conflict or faults.is_lost_connection(error)):
+                if again and (conflict or lost):
                     if conflict:
                         self.metrics.conflicts_retried.inc()
                     # At once, it would meet the same transaction, or the same restart.
@@ -87,7 +96,29 @@ class Database:
 
     def in_use(self) -> int:
         """How many connections are in use."""
-        return int(cast(QueuePool, self.engine.pool).checkedout())
+        return self._pool.checkedout()
+
+    @property
+    def _pool(self) -> QueuePool:
+        return cast(QueuePool, self.engine.pool)
+
+    @contextmanager
+    def slot(self, deadline: Deadline) -> Iterator[None]:
+        """The right to one of the connections, waited for no longer than the deadline lasts.
+
+        The pool itself would know no deadline. Raises DatabaseUnavailable, also after
+        CONNECT_TIMEOUT.
+        """
+        waited = 0.0
+        while not self._slots.acquire(timeout=TICK):
+            waited += TICK
+            if self.away or deadline.over or waited > CONNECT_TIMEOUT:
+                logger.warning("no connection to the database was free in time")
+                raise DatabaseUnavailable
+        try:
+            yield
+        finally:
+            self._slots.release()
 
     def went_away(self) -> None:
         """Refuse all work from now on, what is under way too: nobody answers there.
@@ -127,6 +158,7 @@ class Unit:
             begun = connection.begin()
             transaction = Transaction(connection)
             yield transaction
+            self._deadline.committing()
             try:
                 begun.commit()
             except SQLAlchemyError as error:
@@ -146,20 +178,17 @@ class Unit:
             raise DatabaseUnavailable
         if self._deadline.over:
             raise DeadlineExceeded
-        with connecting_until(self._deadline):
-            connection = engine.connect()
         watch = self._database.watch
-        with (
-            self._database.metrics.database_seconds.time(),
-            connection,
-            watch.watching(connection, self._deadline) if watch else nullcontext(),
-        ):
-            try:
-                yield connection
-            finally:
-                # Here, where it is watched: a rollback can wait for the network, too.
-                if (transaction := connection.get_transaction()) is not None:
-                    transaction.close()
+        with self._database.slot(self._deadline), self._database.metrics.database_seconds.time():
+            with connecting_until(self._deadline):
+                connection = engine.connect()
+            with connection, watch.watching(connection, self._deadline) if watch else nullcontext():
+                try:
+                    yield connection
+                finally:
+                    # Here, where it is watched: a rollback can wait for the network, too.
+                    if (transaction := connection.get_transaction()) is not None:
+                        transaction.close()
 
     def _was_committed(self, transaction: Transaction, error: SQLAlchemyError) -> bool:
         """What became of a transaction whose connection was lost in its commit."""

@@ -29,6 +29,10 @@ class NotAtHeadError(Exception):
     """The schema is not the one this code needs; the message says what to do."""
 
 
+class NewerSchemaError(NotAtHeadError):
+    """A newer version of this code has migrated the schema."""
+
+
 @dataclass(frozen=True)
 class Revisions:
     """The revision that a database is at (None before the first), and the newest."""
@@ -44,7 +48,7 @@ class Revisions:
 def revisions(engine: Engine) -> Revisions:
     """Where the schema of this database stands.
 
-    Raises NotAtHeadError for a revision that this code does not know.
+    Raises NewerSchemaError for a revision that this code does not know.
     """
     scripts = ScriptDirectory.from_config(_config())
     [head] = scripts.get_heads()
@@ -53,7 +57,7 @@ def revisions(engine: Engine) -> Revisions:
     with _reading(engine) as connection:
         heads = MigrationContext.configure(connection).get_current_heads()
     if not set(heads) <= {script.revision for script in scripts.walk_revisions()}:
-        raise NotAtHeadError(
+        raise NewerSchemaError(
             f"the schema is at revision {', '.join(heads)}, which this version does not know: "
             "a newer one made it"
         )

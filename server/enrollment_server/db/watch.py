@@ -16,9 +16,8 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from enrollment_server.deadline import Deadline
+from enrollment_server.deadline import TICK, Deadline
 
-TICK = 0.05  # seconds between two looks at whether a call is over
 GRACE = 0.1  # seconds that a cancelled statement has to end before its connection is cut
 LINGER = 1.0  # seconds that the thread stays when nothing is in use
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from enrollment_server.db.batched import BatchedEnrollments
 from enrollment_server.db.enrollments import (
     AssociateRequest,
     Enrollments,
@@ -26,7 +27,9 @@ class AssociationService:
     their deadline is over, DeadlineExceeded.
     """
 
-    def __init__(self, enrollments: Enrollments, metrics: Metrics | None = None) -> None:
+    def __init__(
+        self, enrollments: Enrollments | BatchedEnrollments, metrics: Metrics | None = None
+    ) -> None:
         self._enrollments = enrollments
         self._metrics = metrics or Metrics()
 
