@@ -1,5 +1,6 @@
 """How a client's channel behaves."""
 
+import ipaddress
 import json
 from dataclasses import dataclass
 
@@ -87,8 +88,15 @@ DEFAULT_KEEPALIVE = Keepalive()
 
 def is_local(target: str) -> bool:
     """Whether what is sent to this target stays on this machine."""
-    address = target.removeprefix("dns:").lstrip("/")
-    return target.startswith("unix:") or address.startswith(("localhost:", "127.", "[::1]:"))
+    if target.startswith("unix:"):
+        return True
+    # scheme://authority/address, where the authority is whom to ask; or scheme:address
+    address = target.rpartition("/")[2].removeprefix("dns:").removeprefix("ipv4:")
+    host = address.rpartition(":")[0] if address.count(":") == 1 or "]" in address else address
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def channel_options(

@@ -1,5 +1,6 @@
 """The composition root: a server, built from settings."""
 
+import logging
 from pathlib import Path
 
 import grpc
@@ -8,6 +9,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from enrollment_server.access import policy, tokens
 from enrollment_server.db import backends, schema
 from enrollment_server.db.backends import Timeouts
+from enrollment_server.db.batched import BatchedEnrollments
 from enrollment_server.db.database import Database
 from enrollment_server.db.enrollments import Enrollments
 from enrollment_server.listening import Address
@@ -24,10 +26,14 @@ from enrollment_server.rpc import tls
 from enrollment_server.rpc.admission import Admission
 from enrollment_server.rpc.guard import CallerGuard
 from enrollment_server.rpc.server import SERVICE, create_server
+from enrollment_server.rpc.silence import Silence
 from enrollment_server.service.association import AssociationService
 from enrollment_server.settings import Access, ContradictionError, Settings
 
+SILENCE = 5.0  # seconds in which a call's request has to follow it
 QUICKLY = 1.0  # seconds in which calls in flight usually end
+
+logger = logging.getLogger(__name__)
 
 
 class App:
@@ -49,17 +55,16 @@ class App:
         self._credentials = _credentials(access, self._address)
 
         url = settings.database_url
-        pool_size = limits.pool or limits.threads
         timeouts = Timeouts(limits.statement_timeout, limits.idle_timeout)
         self.metrics = Metrics(SERVICE)
-        self.metrics.pool_size.set(pool_size)
+        self.metrics.pool_size.set(limits.pool)
         self._exposition = (
             Exposition(Address.parse(settings.metrics_listen), self.metrics.registry)
             if settings.metrics_listen
             else None
         )
         self._database = Database(
-            backends.create_engine(url, pool_size=pool_size, timeouts=timeouts), self.metrics
+            backends.create_engine(url, pool_size=limits.pool, timeouts=timeouts), self.metrics
         )
         self._tracing = Tracing(settings.otlp_endpoint, SERVICE) if settings.otlp_endpoint else None
         if self._tracing:
@@ -69,15 +74,23 @@ class App:
         self._monitor = Monitor(
             schema.SchemaProbe(Database(self._probe)), self._database_answers, self._sample
         )
-        service = AssociationService(Enrollments(self._database), self.metrics)
-        self._health = Health(SERVICE)
+        enrollments = Enrollments(self._database)
+        service = AssociationService(
+            BatchedEnrollments(enrollments, limits.batch_size, self.metrics)
+            if limits.batch_size > 1
+            else enrollments,
+            self.metrics,
+        )
         self._admission = Admission(threads=limits.threads, queue=limits.queue)
+        self._silence = Silence()
+        self._health = Health(SERVICE)
         self._server = create_server(
             service,
             self._admission,
             Observers(self.metrics, CallLog(hash_ids=settings.hash_ids)),
             guard=_guard(access),
             tracer=self._tracing,
+            silence=self._silence,
             limits=limits,
             share_port=share_port,
         )
@@ -91,7 +104,11 @@ class App:
 
         Raises CannotListenError, NotAtHeadError and DatabaseUnavailable.
         """
-        schema.require_head(self._probe)
+        try:
+            schema.require_head(self._probe)
+        except schema.NewerSchemaError as error:
+            # It has what this version needs, too: see SchemaProbe.
+            logger.warning("%s", error)
         bound = self._address.listen(self._server, self._credentials, reserved=self._share_port)
         if self._exposition:
             self._exposition.start()
@@ -114,6 +131,7 @@ class App:
         timeout = self._settings.limits.drain_timeout
         quickly = min(timeout, QUICKLY)
         if not self._admission.threads.wait_until_idle(quickly):
+            self._silence.end(0)
             # Callers have been refused for long enough: this sends them elsewhere.
             self._server.stop(timeout - quickly).wait()
         self._database.engine.dispose()
@@ -141,7 +159,8 @@ class App:
         self.metrics.serving.set(serving)
 
     def _sample(self) -> None:
-        """Now and then: to count these in every call would cost every call."""
+        """Now and then: to do this in every call would cost every call."""
+        self._silence.end(SILENCE)
         self.metrics.queue.set(self._admission.threads.waiting)
         self.metrics.pool_in_use.set(self._database.in_use())
 

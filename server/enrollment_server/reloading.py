@@ -21,7 +21,7 @@ class BadFileError(Exception):
 class Reloaded(Generic[T]):
     """What some files hold together, as of a moment ago.
 
-    `parse` is given their contents, and raises ValueError if they are of no use. Then, and
+    `parse` is given their contents, and raises something if they are of no use. Then, and
     when one cannot be read, what they held before stays in force, and the log says so.
     """
 
@@ -31,7 +31,8 @@ class Reloaded(Generic[T]):
         self._parse = parse
         self._lock = threading.Lock()
         self._looked = time.monotonic()
-        self._state = self._stat()
+        self._complaint = ""
+        self._state: object = self._stat()
         self._value = self._read()
 
     def __call__(self) -> T:
@@ -45,26 +46,29 @@ class Reloaded(Generic[T]):
         return self._value
 
     def _reload(self) -> None:
-        state = self._stat()
+        state = self._stat()  # before it is read: what changes meanwhile is seen next time
         if state == self._state:
             return
-        self._state = state  # before it is read: what changes meanwhile is seen next time
         try:
             self._value = self._read()
         except BadFileError as error:
-            logger.error("%s; what was in force before stays so", error)  # noqa: TRY400
+            # It is read again and again: a certificate may come to be valid, for instance.
+            if str(error) != self._complaint:
+                self._complaint = str(error)
+                logger.error("%s; what was in force before stays so", error)  # noqa: TRY400
         else:
+            self._state, self._complaint = state, ""
             logger.warning("reloaded %s", ", ".join(map(str, self._paths)))
 
-    def _stat(self) -> list[tuple[int, int, int] | None]:
-        found: list[tuple[int, int, int] | None] = []
+    def _stat(self) -> list[tuple[int, ...] | None]:
+        found: list[tuple[int, ...] | None] = []
         for path in self._paths:
             try:
                 stat = path.stat()
             except OSError:
                 found.append(None)
             else:
-                found.append((stat.st_ino, stat.st_mtime_ns, stat.st_size))
+                found.append((stat.st_ino, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_size))
         return found
 
     def _read(self) -> T:
@@ -76,7 +80,7 @@ class Reloaded(Generic[T]):
                 raise BadFileError(f"cannot read {path}: {error.strerror}") from None
         try:
             return self._parse(*contents)
-        except ValueError as error:
+        except Exception as error:  # noqa: BLE001 - a parser may stumble over anything
             raise BadFileError(
                 f"cannot use {' with '.join(map(str, self._paths))}: {error}"
             ) from None

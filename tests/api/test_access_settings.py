@@ -96,7 +96,7 @@ def test_what_contradicts(given: dict[str, object], complaint: str) -> None:
         ),
         (
             {"jwks": "no-keys.json", "policy": "policy.toml", **ISSUER},
-            "cannot use no-keys.json: it is not a JSON Web Key Set with a usable key:",
+            "cannot use no-keys.json: it holds no key for signatures, or two of the same id",
         ),
         (
             {"jwks": "keys.json", "policy": "admin.toml", **ISSUER},

@@ -72,7 +72,18 @@ def test_a_token_is_asked_for_before_every_call(server: Server, calling: Calling
     ]
 
 
-@pytest.mark.parametrize("target", ["enrolment:50051", "dns:///10.0.0.1:1", "ipv4:10.0.0.1:1"])
+@pytest.mark.parametrize(
+    "target",
+    [
+        "enrolment:50051",
+        "dns:///10.0.0.1:1",
+        "ipv4:10.0.0.1:1",
+        "dns://127.0.0.53/enrolment:1",
+        "127.0.0.1.example.org:1",
+        "localhost.example.org:1",
+        "[::2]:1",
+    ],
+)
 def test_a_token_does_not_go_to_another_machine_in_plain_text(target: str) -> None:
     with pytest.raises(ValueError, match="plain text"):
         EnrollmentClient(target, token=lambda: "secret")
@@ -80,7 +91,18 @@ def test_a_token_does_not_go_to_another_machine_in_plain_text(target: str) -> No
     EnrollmentClient(target, token=lambda: "secret", tls=Tls()).close()
 
 
-@pytest.mark.parametrize("target", ["localhost:1", "127.0.0.1:1", "[::1]:1", "unix:/tmp/s"])
+@pytest.mark.parametrize(
+    "target",
+    [
+        "localhost",
+        "localhost:1",
+        "127.0.0.1:1",
+        "[::1]:1",
+        "ipv4:127.0.0.1:1",
+        "dns:///localhost:1",
+        "unix:/tmp/s",
+    ],
+)
 def test_a_token_may_stay_on_this_machine(target: str) -> None:
     EnrollmentClient(target, token=lambda: "secret").close()
 

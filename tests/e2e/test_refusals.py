@@ -73,7 +73,7 @@ def test_an_unreachable_database(refused: Refused, command: list[str]) -> None:
     assert line.startswith("Error: cannot reach postgresql+psycopg://me:***@127.0.0.1:1/db: ")
 
 
-@pytest.mark.parametrize("command", [["serve"], ["migrate"], ["check"], ["serve", "--migrate"]])
+@pytest.mark.parametrize("command", [["migrate"], ["check"], ["serve", "--migrate"]])
 def test_a_schema_of_a_newer_version(refused: Refused, url: URL, command: list[str]) -> None:
     engine = backends.create_engine(url)
     with engine.begin() as connection:
@@ -177,3 +177,27 @@ def test_access_that_cannot_be_had(refused: Refused, flags: list[str], complaint
     answer = refused("serve", "--database-url", "sqlite:///none.db", *flags)
 
     assert answer == (1, f"Error: {complaint}")
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ["--keepalive", "nan"],
+        ["--default-timeout", "nan"],
+        ["--request-size", "3000000000"],
+        ["--otlp-endpoint", "foo bar"],
+        ["--metrics-listen", "a..b:9464"],
+        ["--workers", "2", "--listen", "unix:socket"],
+    ],
+    ids=lambda flags: flags[0],
+)
+def test_a_value_that_cannot_be(
+    refused: Refused, sqlite_databases: Databases, flags: list[str]
+) -> None:
+    url = spelled_out(sqlite_databases.fresh())
+    usual = ["--database-url", url, "--listen", "127.0.0.1:0"]
+
+    code, line = refused("serve", *usual, *flags)
+
+    assert code in (1, 2)
+    assert line.startswith("Error: ")

@@ -142,6 +142,18 @@ def test_a_signal_stops_it_cleanly(serve: Serve, populated: URL, number: signal.
         assert json.loads(line)["message"] == "ListStudentCourses OK"
 
 
+def test_a_schema_that_a_newer_version_made_is_served(serve: Serve, populated: URL) -> None:
+    """So that servers of the version before can be restarted while it is rolled out."""
+    engine = backends.create_engine(populated)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    engine.dispose()
+
+    with serve(populated) as server, EnrollmentClient(server.address) as client:
+        assert list(client.list_student_courses("ada")) == []
+        assert "the schema is at revision 9999" in server.errors()
+
+
 def test_migrate_makes_a_new_database_ready(serve: Serve, databases: Databases) -> None:
     with serve(databases.empty(), "--migrate") as server:
         assert buf_curl(server, "grpc.health.v1.Health/Check").returncode == 0

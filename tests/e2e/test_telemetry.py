@@ -8,7 +8,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import URL
 
-from enrollment import CourseNotFound, EnrollmentClient, Unauthenticated
+from enrollment import CourseNotFound, EnrollmentClient, PermissionDenied, Unauthenticated
 from tests.e2e.conftest import Serve
 from tests.support.databases import Databases
 from tests.support.issuer import AUDIENCE, ISSUER, Issuer, key_set
@@ -79,7 +79,7 @@ def test_metrics_agree_with_what_was_called(serve: Serve, url: URL) -> None:
 def test_every_call_is_one_line_of_the_log(serve: Serve, url: URL, folder: Path) -> None:
     issuer = Issuer(algorithm="ES256")
     (folder / "keys.json").write_bytes(key_set(issuer))
-    (folder / "policy.toml").write_text('reader = ["portal"]\nwriter = ["portal"]')
+    (folder / "policy.toml").write_text('writer = ["portal"]')
     flags = [f"--jwks={folder}/keys.json", f"--policy={folder}/policy.toml"]
     flags += [f"--jwt-issuer={ISSUER}", f"--jwt-audience={AUDIENCE}"]
     good, bad = issuer.token("portal"), Issuer(algorithm="ES256").token("portal")
@@ -91,12 +91,14 @@ def test_every_call_is_one_line_of_the_log(serve: Serve, url: URL, folder: Path)
             client.associate_courses("ada", ["chess"], metadata=sent)
             with pytest.raises(CourseNotFound) as refusal:
                 client.associate_courses("ada", ["no-course"])
+            with pytest.raises(PermissionDenied):
+                list(client.list_student_courses("ada"))
         with (
             EnrollmentClient(server.address, token=lambda: bad) as client,
             pytest.raises(Unauthenticated),
         ):
             client.remove_course("ada", "chess")
-        wait_until(lambda: len(server.errors().splitlines()) == 3)
+        wait_until(lambda: len(server.errors().splitlines()) == 4)
         log = server.errors()
 
     told = ("method", "code", "reason", "caller", "student_id", "request_id", "trace_id")
@@ -109,10 +111,8 @@ def test_every_call_is_one_line_of_the_log(serve: Serve, url: URL, folder: Path)
         ),
     ]
     # Of one who is not known, nothing is told that was not looked at.
-    assert [lines[2][key] for key in ("reason", "caller", "student_id")] == [
-        "UNAUTHENTICATED",
-        "",
-        "",
-    ]
+    assert [
+        tuple(line[key] for key in ("reason", "caller", "student_id")) for line in lines[2:]
+    ] == [("PERMISSION_DENIED", "portal", ""), ("UNAUTHENTICATED", "", "")]
     for secret in (good, bad, good.rpartition(".")[2], "no-course", "chess"):
         assert secret not in log

@@ -2,17 +2,19 @@
 
 import signal
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
 import grpc
 import psutil
 import pytest
-from sqlalchemy import URL
+from sqlalchemy import URL, text
 
-from enrollment import EnrollmentClient
+from enrollment import DeadlineExceeded, EnrollmentClient
+from enrollment_server.db import backends
 from tests.e2e.conftest import Serve
 from tests.e2e.test_telemetry import SERVICE, scrape
-from tests.support.databases import Databases
+from tests.support.databases import Databases, blocked
 from tests.support.rows import insert_students_and_courses
 from tests.support.serving import Server, free_address
 from tests.support.waiting import wait_until
@@ -104,3 +106,30 @@ def test_a_worker_s_complaint_is_the_server_s(serve: Serve, url: URL) -> None:
         serve(url, *flags),
     ):
         pass
+
+
+def test_a_signal_to_all_processes_lets_calls_finish(serve: Serve, url: URL) -> None:
+    """As from a terminal, and from systemd unless told otherwise."""
+    with (
+        blocked(url, "ada", "chess"),
+        serve(url, "--workers", "2", "--drain-timeout", "5") as server,
+        EnrollmentClient(server.address, retry=None) as client,
+        ThreadPoolExecutor(1) as thread,
+    ):
+        call = thread.submit(client.associate_courses, "ada", ["chess"], timeout=3)
+        wait_until(lambda: waits_for_a_lock(url))
+        for process in [*workers(server), psutil.Process(server.process.pid)]:
+            process.send_signal(signal.SIGINT)
+
+        # It ends as it would have, with its own deadline, and not with its connection.
+        assert isinstance(call.exception(timeout=10), DeadlineExceeded)
+        assert server.process.wait(20) == 0
+
+
+def waits_for_a_lock(url: URL) -> bool:
+    engine = backends.create_engine(url)
+    with engine.connect() as connection:
+        waiting = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+        count = connection.scalar(waiting)
+    engine.dispose()
+    return bool(count)

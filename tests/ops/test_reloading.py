@@ -75,3 +75,34 @@ def test_two_files_that_do_not_fit_yet_are_tried_again_when_they_do(folder: Path
 def test_at_the_start_a_broken_file_is_an_error(folder: Path) -> None:
     with pytest.raises(BadFileError, match=r"cannot read .*/missing: No such file"):
         Reloaded([folder / "missing"], int)
+
+
+def test_what_comes_to_be_right_by_itself_is_in_force_then(file: Path) -> None:
+    """As a certificate does that is not valid yet."""
+    right = [True, False, False, True]
+
+    def parse(content: bytes) -> bytes:
+        if not right.pop(0):
+            raise ValueError("not yet")
+        return content
+
+    value = Reloaded([file], parse)
+    replace(file, "2")
+
+    assert [value(), value(), value()] == [b"1", b"1", b"2"]
+
+
+@pytest.mark.parametrize("error", [TypeError(), RecursionError(), KeyError("kid")])
+def test_whatever_the_parser_raises_leaves_the_old_in_force(
+    file: Path, error: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    def parse(content: bytes) -> bytes:
+        if content == b"2":
+            raise error
+        return content
+
+    value = Reloaded([file], parse)
+    replace(file, "2")
+
+    assert value() == b"1"
+    assert [record.levelname for record in caplog.records] == ["ERROR"]

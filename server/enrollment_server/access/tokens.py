@@ -4,6 +4,7 @@ Only signatures by a private key are taken, by the algorithm that the key is for
 can check a token cannot make one, `none` is no algorithm, and a public key is no secret.
 """
 
+import json
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -37,15 +38,22 @@ class Keys(NamedTuple):
 
 
 def parse_keys(content: bytes) -> Keys:
-    """The keys of a JSON Web Key Set (RFC 7517). Raises BadKeysError."""
+    """The keys of a JSON Web Key Set (RFC 7517) that are for signatures. Raises BadKeysError."""
     try:
-        found = jwt.PyJWKSet.from_json(content.decode()).keys
-    except (jwt.PyJWTError, ValueError, TypeError, AttributeError, KeyError) as error:
-        raise BadKeysError(f"it is not a JSON Web Key Set with a usable key: {error}") from None
-    keys = {key.key_id or "": key for key in found if key.algorithm_name in _ALGORITHMS}
-    if len(keys) != len(found):
-        raise BadKeysError("every key needs an id of its own, and has to be a public one")
-    return Keys(keys)
+        found = json.loads(content)["keys"]
+        usable = [jwk for jwk in found if jwk.get("use", "sig") == "sig"]
+        private = any({"d", "k"} & jwk.keys() for jwk in usable)
+        keys = [jwt.PyJWK(jwk) for jwk in usable]
+    except Exception as error:  # noqa: BLE001 - there are many ways to be no key
+        raise BadKeysError(f"it is not a JSON Web Key Set: {error!r}") from None
+    if private:
+        raise BadKeysError("it holds a private key, or a secret one; give the public keys alone")
+    if others := {key.algorithm_name for key in keys} - _ALGORITHMS:
+        raise BadKeysError(f"it holds a key for {', '.join(sorted(others))}, which is not taken")
+    by_id = {key.key_id or "": key for key in keys}
+    if not keys or len(by_id) != len(keys):
+        raise BadKeysError("it holds no key for signatures, or two of the same id")
+    return Keys(by_id)
 
 
 class Tokens:
@@ -71,9 +79,10 @@ class Tokens:
             )
         except jwt.ExpiredSignatureError:
             raise Unauthenticated("The token has expired.") from None
-        except (jwt.PyJWTError, KeyError, ValueError, TypeError):
+        except (jwt.PyJWTError, KeyError, ValueError, TypeError, RecursionError):
             # What exactly is wrong with it would help whoever forges one.
             raise Unauthenticated("The token is not valid here.") from None
-        if not claims["sub"]:
+        name = str(claims["sub"])
+        if not name.isprintable() or not name.strip():
             raise Unauthenticated("The token is not valid here.")
-        return str(claims["sub"])
+        return name

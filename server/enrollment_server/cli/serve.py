@@ -1,6 +1,7 @@
 """`serve`: answer calls until a signal comes."""
 
 import contextlib
+import math
 import os
 import signal
 import sys
@@ -28,8 +29,19 @@ from enrollment_server.settings import Access, ContradictionError, Limits, Setti
 STOPPING = (signal.SIGINT, signal.SIGTERM)
 GRACE = 5.0  # seconds that workers have beyond the time to drain
 
+
+class Seconds(click.FloatRange):
+    """A number: `nan` is none, though it is out of no range."""
+
+    def convert(self, value: Any, *rest: Any) -> Any:
+        seconds = super().convert(value, *rest)
+        if math.isnan(seconds):
+            self.fail("nan is no number of seconds", *rest)
+        return seconds
+
+
 _LIMITS = Limits()
-_A_SECOND_OR_MORE = click.FloatRange(1, 10**6)
+_A_SECOND_OR_MORE = Seconds(1, 10**6)
 
 
 def _file(name: str, text: str) -> Callable[[Any], Any]:
@@ -39,7 +51,7 @@ def _file(name: str, text: str) -> Callable[[Any], Any]:
 def _limit(name: str, text: str, **more: Any) -> Callable[[Any], Any]:
     """An option whose name and default are those of a field of Limits."""
     default = getattr(_LIMITS, name)
-    kind = click.FloatRange(0, 10**6) if isinstance(default, float) else click.IntRange(1)
+    kind = Seconds(0, 10**6) if isinstance(default, float) else click.IntRange(1, 2**31 - 1)
     more.setdefault("metavar", "SECONDS" if isinstance(default, float) else "N")
     flag = f"--{name.replace('_', '-')}"
     return click.option(flag, **{"type": kind, "default": default, "help": text, **more})
@@ -83,13 +95,14 @@ def _limit(name: str, text: str, **more: Any) -> Callable[[Any], Any]:
     metavar="N",
     help="Processes that share the port, each with threads and connections of its own.",
 )
-@_limit("threads", "Calls answered at once.")
+@_limit("threads", "Calls under way at once; those that wait for others to be answered, too.")
+@_limit("batch_size", "Calls that are answered together at most; 1: each by itself.")
 @_limit("queue", "Calls that may wait for a thread; more are refused with RESOURCE_EXHAUSTED.")
-@_limit("pool", "Connections to the database.  [default: one for each thread]")
+@_limit("pool", "Connections to the database.")
 @_limit(
     "default_timeout",
     "How long a call may take that comes without a deadline.",
-    type=click.FloatRange(0, 3600, min_open=True),
+    type=Seconds(0, 3600, min_open=True),
 )
 @_limit("drain_timeout", "How long calls in flight may take to finish on shutdown.")
 @_limit("statement_timeout", "How long PostgreSQL lets a statement run; 0 is no limit.")
@@ -122,7 +135,7 @@ def serve(migrate: bool, **options: Any) -> None:
         if settings.workers > 1:
             _serve_by_workers(settings)
         else:
-            _serve_here(partial(App, settings), _say_ready)
+            _serve_here(partial(App, settings), _say_ready, signal.SIG_DFL)
 
 
 def _say_ready(address: str) -> None:
@@ -130,8 +143,10 @@ def _say_ready(address: str) -> None:
     notify("READY=1")
 
 
-def _serve_here(make_app: Callable[[], App], ready: Callable[[str], None]) -> None:
-    """Serve until a signal comes; this ends the process."""
+def _serve_here(
+    make_app: Callable[[], App], ready: Callable[[str], None], second_signal: signal.Handlers
+) -> None:
+    """Serve until a signal comes, and drain unless a second one is to count; end the process."""
     # Before there are threads, which inherit it: if one of them took the signal, this
     # one, in which Python handles signals, would sleep on.
     signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
@@ -139,8 +154,8 @@ def _serve_here(make_app: Callable[[], App], ready: Callable[[str], None]) -> No
     ready(app.start())
     signal.sigwait(STOPPING)
     notify("STOPPING=1")
-    for number in STOPPING:  # a second one does not wait
-        signal.signal(number, signal.SIG_DFL)
+    for number in STOPPING:
+        signal.signal(number, second_signal)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
     app.drain()
     # Not by returning: Python would wait for every thread, gRPC's and those that still wait
@@ -164,17 +179,26 @@ def _serve_by_workers(settings: Settings) -> None:
 
 def _work(settings: Settings, pipe: Connection) -> None:
     """What a worker does; it ends with its supervisor, however that ended."""
+    os.environ.pop("NOTIFY_SOCKET", None)  # the supervisor speaks for all
     logging.configure(settings.log_format)
     try:
         with failing_in_a_line(settings.database_url):
-            _serve_here(partial(App, settings, share_port=True), partial(_report, pipe))
+            app = partial(App, settings, share_port=True)
+            # Whoever signals all processes has the supervisor signal the workers again.
+            _serve_here(app, partial(_report, pipe), signal.SIG_IGN)
     except click.ClickException as error:
-        pipe.send(error.message)
+        _send(pipe, error.message)
+        sys.exit(1)
 
 
 def _report(pipe: Connection, _address: str) -> None:
-    pipe.send("")
+    _send(pipe, "")
     threading.Thread(target=_end_with, args=(pipe,), daemon=True).start()
+
+
+def _send(pipe: Connection, text: str) -> None:
+    with contextlib.suppress(OSError):  # the supervisor is gone, which `_end_with` will notice
+        pipe.send(text)
 
 
 def _end_with(pipe: Connection) -> None:

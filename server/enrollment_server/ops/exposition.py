@@ -26,7 +26,7 @@ class Exposition:
             self._server, self._thread = start_http_server(
                 self._address.port or 0, self._address.host, self._registry
             )
-        except OSError as error:
+        except (OSError, UnicodeError) as error:
             raise self._address.cannot_listen(error) from None
 
     def stop(self) -> None:

@@ -5,12 +5,14 @@ from concurrent.futures import ThreadPoolExecutor
 from grpc_health.v1.health import HealthServicer
 from grpc_health.v1.health_pb2 import HealthCheckResponse
 
+THREADS = 16  # for checks whose request is yet to come; others are answered in no time
+
 
 class Health:
     """The health servicer, for the server as a whole (`""`) and for each of its services."""
 
     def __init__(self, *services: str) -> None:
-        threads = ThreadPoolExecutor(1, thread_name_prefix="health")
+        threads = ThreadPoolExecutor(THREADS, thread_name_prefix="health")
         # Not blocking: a Watch is a call without end, and would keep a thread of the server.
         self.servicer = HealthServicer(
             experimental_non_blocking=True, experimental_thread_pool=threads

@@ -4,11 +4,8 @@ import logging
 import threading
 from collections.abc import Callable
 
-from sqlalchemy.exc import SQLAlchemyError
-
-from enrollment_server.db.schema import NotAtHeadError
+from enrollment_server.db import faults
 from enrollment_server.deadline import Deadline
-from enrollment_server.errors import EnrollmentError
 
 # With both, silence is noticed within four seconds.
 INTERVAL = 1.0  # seconds from an answer, or none, to the next question
@@ -46,18 +43,25 @@ class Monitor:
 
     def _watch(self) -> None:
         while not self._stopping.wait(INTERVAL):
-            answering = self._ask()
-            if answering != self._answering and not self._stopping.is_set():
-                self._answering = answering
-                self._tell(answering)
-            self._tick()
+            try:
+                self._look()
+            except Exception:  # nobody else would notice that it has gone
+                logger.exception("the monitor failed")
+
+    def _look(self) -> None:
+        answering = self._ask()
+        if answering != self._answering and not self._stopping.is_set():
+            self._answering = answering
+            self._tell(answering)
+        self._tick()
 
     def _ask(self) -> bool:
         try:
             self._ping(Deadline(PATIENCE))
-        except (EnrollmentError, SQLAlchemyError, NotAtHeadError) as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is no answer
             if self._answering:
-                logger.warning("the database cannot be used: %s", error)
+                cause = error.__cause__ or error
+                logger.warning("the database cannot be used: %s", faults.summary(cause))
             return False
         if not self._answering:
             logger.warning("the database can be used again")

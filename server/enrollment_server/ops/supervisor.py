@@ -50,6 +50,13 @@ class Worker:
         if complaint:
             raise WorkerFailedError(complaint)
 
+    def complaint(self) -> str:
+        """What it has said before it ended, if it could not begin."""
+        try:
+            return str(self._pipe.recv()) if self._pipe.poll() else ""
+        except (EOFError, OSError):
+            return ""
+
     def stop(self, number: int) -> None:
         if self.process.is_alive() and self.process.pid:
             with contextlib.suppress(ProcessLookupError):
@@ -119,11 +126,16 @@ class Supervisor:
         if now - worker.started > STEADY:
             self._pause = FIRST_PAUSE
         logger.error(
-            "worker %s ended with code %s; another starts in %.0f seconds",
+            "worker %s ended with code %s%s",
             worker.process.pid,
             worker.process.exitcode,
-            self._pause,
+            f": {complaint}" if (complaint := worker.complaint()) else "",
         )
+        self._put_off(now)
+
+    def _put_off(self, now: float) -> None:
+        """Have another started after a pause, and the next after a longer one."""
+        logger.error("another worker starts in %.0f seconds", self._pause)
         self._missing.append(now + self._pause)
         self._pause = min(2 * self._pause, LONGEST_PAUSE)
 
@@ -131,7 +143,12 @@ class Supervisor:
         now = time.monotonic()
         due = [moment for moment in self._missing if moment <= now]
         self._missing = [moment for moment in self._missing if moment > now]
-        self._workers += [Worker(self._target) for _ in due]
+        for _ in due:
+            try:
+                self._workers.append(Worker(self._target))
+            except OSError:  # no memory or no processes are left, for the moment
+                logger.exception("no worker could be started")
+                self._put_off(now)
 
     def _stop(self, signals: int) -> None:
         """Have all end, in time or by force; a second signal does not wait."""

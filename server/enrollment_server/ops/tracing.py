@@ -7,6 +7,7 @@ OpenTelemetry is the extra `tracing`; without it, and without an endpoint, nothi
 imported.
 """
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -16,6 +17,8 @@ from sqlalchemy import Engine, event
 
 from enrollment_server.calls import Call, Metadata
 from enrollment_server.settings import ContradictionError
+
+QUICKLY = 2.0  # seconds
 
 # Those that tell of a fault of the server, and not of the caller.
 _FAULTS = frozenset(
@@ -32,6 +35,8 @@ class Tracing:
 
     def __init__(self, endpoint: str, service: str) -> None:
         self._service = service
+        if not endpoint.startswith(("http://", "https://")):
+            raise ContradictionError(f"--otlp-endpoint is no http URL: {endpoint!r}")
         try:
             from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
         except ImportError:
@@ -98,5 +103,7 @@ class Tracing:
                 span.end()
 
     def stop(self) -> None:
-        """Send what is left."""
-        self._provider.shutdown()
+        """Send what is left, if it can be sent quickly: the collector may be gone."""
+        sending = threading.Thread(target=self._provider.shutdown, daemon=True)
+        sending.start()
+        sending.join(QUICKLY)

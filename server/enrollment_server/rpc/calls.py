@@ -7,11 +7,11 @@ its bytes are decoded; the method runs; its answer is sent, and told to the obse
 import re
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext
 from functools import partial
-from typing import Any, Protocol, TypeAlias, cast
+from typing import Any, Protocol, cast
 
 import grpc
 from google.protobuf.message import DecodeError
@@ -21,8 +21,8 @@ from enrollment_server.domain import is_id
 from enrollment_server.errors import EnrollmentError, InvalidRequest, Violation
 from enrollment_server.rpc.admission import Admission
 from enrollment_server.rpc.errors import reason_of, refusal, refuse
+from enrollment_server.rpc.silence import Handler, Silence
 
-Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"
 REQUEST_ID_KEY = "x-request-id"
 
 # https://www.w3.org/TR/trace-context/#traceparent-header
@@ -32,12 +32,15 @@ _TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}"
 class Guard(Protocol):
     """Knows who may call what."""
 
-    def admit(self, method: str, context: grpc.ServicerContext, metadata: Metadata) -> str:
-        """The caller's name. Raises Unauthenticated and PermissionDenied."""
+    def name(self, context: grpc.ServicerContext, metadata: Metadata) -> str:
+        """Who calls. Raises Unauthenticated."""
+
+    def check(self, caller: str, method: str) -> None:
+        """Raises PermissionDenied unless this caller may call this method."""
 
 
 class Calls(grpc.ServerInterceptor):
-    """Stands before the methods of one service; those of others are left alone."""
+    """Stands before the methods of one service; of others, it only ends silent calls."""
 
     def __init__(
         self,
@@ -46,12 +49,14 @@ class Calls(grpc.ServerInterceptor):
         guard: Guard | None,
         observer: Observer,
         tracer: Tracer | None,
+        silence: Silence,
     ) -> None:
         self._prefix = f"/{service}/"
         self._admission = admission
         self._guard = guard
         self._observer = observer
         self._tracer = tracer
+        self._silence = silence
         self._this_thread = _ThisThread()
 
     def intercept_service(
@@ -61,8 +66,10 @@ class Calls(grpc.ServerInterceptor):
     ) -> Handler:
         # This runs in the one thread that takes calls from the port, before they queue.
         handler = continuation(handler_call_details)
-        if handler is None or not handler_call_details.method.startswith(self._prefix):
-            return handler
+        if not handler_call_details.method.startswith(self._prefix):
+            return self._silence.heard(handler)
+        if handler is None:
+            return None
         arrived = time.monotonic()
         metadata = handler_call_details.invocation_metadata
         call = _call(handler_call_details.method.removeprefix(self._prefix), metadata)
@@ -74,8 +81,9 @@ class Calls(grpc.ServerInterceptor):
             turn_away = partial(self._turn_away, call, arrived, error)
             cast(Any, turn_away).experimental_thread_pool = self._this_thread
             return grpc.stream_unary_rpc_method_handler(turn_away)
-        # Bytes go in and out: what they mean is not for this thread to find out.
-        return grpc.unary_unary_rpc_method_handler(
+        # Bytes go in and out: what they mean is not for this thread to find out. A stream of
+        # one, too: gRPC would keep a thread waiting for the request of whoever it is.
+        return grpc.stream_unary_rpc_method_handler(
             partial(self._answer, call, arrived, metadata, handler)
         )
 
@@ -92,24 +100,29 @@ class Calls(grpc.ServerInterceptor):
         arrived: float,
         metadata: Metadata,
         handler: Any,
-        encoded: bytes,
+        requests: Iterator[bytes],
         context: Any,
     ) -> bytes:
         self._admission.threads.hold(context)
         with self._tracer.span(call, metadata) if self._tracer else nullcontext():
-            response = self._respond(call, metadata, handler, encoded, context)
+            response = self._respond(call, metadata, handler, requests, context)
             self._finish(call, arrived, context, len(response))
         _send_error_alone(context)
         return response
 
     def _respond(
-        self, call: Call, metadata: Metadata, handler: Any, encoded: bytes, context: Any
+        self, call: Call, metadata: Metadata, handler: Any, requests: Iterator[bytes], context: Any
     ) -> bytes:
-        call.request_size = len(encoded)
         try:
             if self._guard is not None:
-                call.caller = self._guard.admit(call.method, context, metadata)
+                call.caller = self._guard.name(context, metadata)
+                self._guard.check(call.caller, call.method)
+            with self._silence.waiting(context):
+                encoded = next(requests, b"")  # that of a request with nothing in it, too
+            call.request_size = len(encoded)
             request = _decode(handler, encoded)
+        except grpc.RpcError:  # the caller left, or was silent for too long
+            return b""
         except Exception as error:  # noqa: BLE001 - a defect is answered, too
             refuse(context, refusal(error))
             return b""

@@ -28,15 +28,8 @@ class CallerGuard:
         self._policy = policy
         self._tokens = tokens
 
-    def admit(self, method: str, context: grpc.ServicerContext, metadata: Metadata) -> str:
-        """The caller's name. Raises Unauthenticated and PermissionDenied."""
-        caller = self._caller(context, metadata)
-        role = _ROLES.get(method, Role.WRITER)
-        if self._policy is not None and not self._policy().allows(caller, role):
-            raise PermissionDenied(role.value)
-        return caller
-
-    def _caller(self, context: grpc.ServicerContext, metadata: Metadata) -> str:
+    def name(self, context: grpc.ServicerContext, metadata: Metadata) -> str:
+        """Who calls. Raises Unauthenticated."""
         if self._tokens is not None and (token := _bearer_token(metadata)):
             return self._tokens.caller(token)
         name = _certified_name(cast(Any, context.auth_context()))
@@ -45,12 +38,20 @@ class CallerGuard:
             raise Unauthenticated(f"This service takes calls with {needed} only.")
         return name
 
+    def check(self, caller: str, method: str) -> None:
+        """Raises PermissionDenied unless this caller may call this method."""
+        role = _ROLES.get(method, Role.WRITER)
+        if self._policy is not None and not self._policy().allows(caller, role):
+            raise PermissionDenied(role.value)
+
 
 def _bearer_token(metadata: Metadata) -> str:
-    for key, value in metadata:
-        if key == "authorization" and str(value)[: len(_SCHEME)].lower() == _SCHEME:
-            return str(value)[len(_SCHEME) :].strip()
-    return ""
+    """Empty if there is none. Raises Unauthenticated if there are several."""
+    sent = [str(value) for key, value in metadata if key == "authorization"]
+    tokens = [value[len(_SCHEME) :].strip() for value in sent if value.lower().startswith(_SCHEME)]
+    if len(tokens) > 1:
+        raise Unauthenticated("There is more than one token.")
+    return tokens[0] if tokens else ""
 
 
 def _certified_name(properties: Mapping[str, Iterable[bytes]]) -> str:

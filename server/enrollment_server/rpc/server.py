@@ -7,6 +7,7 @@ from enrollment_server.calls import Observer, Tracer
 from enrollment_server.rpc.admission import Admission
 from enrollment_server.rpc.calls import Calls, Guard
 from enrollment_server.rpc.servicer import EnrollmentServicer
+from enrollment_server.rpc.silence import Silence
 from enrollment_server.service.association import AssociationService
 from enrollment_server.settings import Limits
 
@@ -22,17 +23,19 @@ def create_server(
     *,
     guard: Guard | None = None,
     tracer: Tracer | None = None,
+    silence: Silence | None = None,
     limits: Limits,
     share_port: bool = False,
 ) -> grpc.Server:
     """A server of `enrollment.v1.EnrollmentService`; it listens nowhere yet.
 
     It answers the calls that are let in, of callers that `guard` admits; without one, of
-    all. With `share_port`, several servers may listen on one port.
+    all. `silence` knows the calls whose request has yet to come. With `share_port`, several
+    servers may listen on one port.
     """
     server = grpc.server(
         admission.threads,
-        interceptors=[Calls(SERVICE, admission, guard, observer, tracer)],
+        interceptors=[Calls(SERVICE, admission, guard, observer, tracer, silence or Silence())],
         options=[
             # A second server on a taken port is a mistake to refuse, not to share with.
             ("grpc.so_reuseport", int(share_port)),

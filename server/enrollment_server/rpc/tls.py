@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, cast
 
 import grpc
 from cryptography import x509
@@ -18,8 +19,16 @@ def credentials(certificate: Path, key: Path, client_ca: Path | None) -> grpc.Se
     """
     paths = [certificate, key, *([client_ca] if client_ca else [])]
     configuration = Reloaded(paths, _configuration)
+    given = configuration()
+
+    def changed() -> grpc.ServerCertificateConfiguration | None:
+        # This is asked for every connection; None leaves what gRPC has made of the last.
+        nonlocal given
+        before, given = given, configuration()
+        return None if given is before else given
+
     return grpc.dynamic_ssl_server_credentials(
-        configuration(), configuration, require_client_authentication=client_ca is not None
+        given, cast(Any, changed), require_client_authentication=client_ca is not None
     )
 
 
