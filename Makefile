@@ -62,9 +62,9 @@ generate: $(BIN)/installed ## regenerate code from the contract
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
   --no-header --no-emit-package enrollment-client
 lock: $(BIN)/installed ## write versions and hashes to requirements/: the newest allowed, and the oldest
-	$(BIN)/$(LOCK) --upgrade pyproject.toml --extra tracing -o requirements/server.txt
-	$(BIN)/$(LOCK) --upgrade --group supply-chain -o requirements/audit.txt
 	$(BIN)/$(LOCK) --upgrade pyproject.toml --group dev -o requirements/dev.txt
+	$(BIN)/$(LOCK) --upgrade -c requirements/dev.txt pyproject.toml --extra tracing -o requirements/server.txt
+	$(BIN)/$(LOCK) --upgrade --group supply-chain -o requirements/audit.txt
 	$(BIN)/$(LOCK) --resolution lowest-direct pyproject.toml --group test -o requirements/oldest.txt
 
 dist: $(BIN)/installed ## build both wheels into dist/
