@@ -3,7 +3,7 @@
 import signal
 import socket
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 import grpc
 import psutil
@@ -34,9 +34,10 @@ def workers(server: Server) -> list[psutil.Process]:
     port = int(server.address.rpartition(":")[2])
     found = []
     for process in psutil.Process(server.process.pid).children(recursive=True):
-        listening = (c for c in process.net_connections() if c.status == psutil.CONN_LISTEN)
-        if port in (connection.laddr.port for connection in listening):
-            found.append(process)
+        with suppress(psutil.NoSuchProcess):  # it has just ended
+            listening = (c for c in process.net_connections() if c.status == psutil.CONN_LISTEN)
+            if port in (connection.laddr.port for connection in listening):
+                found.append(process)
     return found
 
 
