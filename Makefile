@@ -1,6 +1,6 @@
 # `make help` lists what there is to make.
 .DEFAULT_GOAL := help
-.PHONY: help run test test-oldest soak overload check audit format generate lock dist clean
+.PHONY: help run test test-oldest soak overload bench check audit format generate lock dist clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -32,7 +32,10 @@ soak: $(BIN)/installed ## run the long runs at full length, some minutes each
 	$(BIN)/pytest tests/conformance --soak
 
 overload: $(BIN)/installed ## measure a server under ten times the callers it can take
-	$(BIN)/python bench/overload.py
+	$(BIN)/python -m bench.overload
+
+bench: $(BIN)/installed ## measure the server beside itself without batches, and without a database
+	$(BIN)/python -m bench.compare
 
 check: $(BIN)/installed ## format, lint, types, contract, generated code, import rules
 	$(BIN)/ruff format --check

@@ -60,8 +60,11 @@ class PostgreSQLServer:
 
 
 @contextmanager
-def postgresql_server() -> Iterator[PostgreSQLServer]:
-    """A server with nothing in it, for as long as the context lasts."""
+def postgresql_server(*, durable: bool = False) -> Iterator[PostgreSQLServer]:
+    """A server with nothing in it, for as long as the context lasts.
+
+    If it is `durable`, a commit is on the disk, as in real life.
+    """
     # Not in pytest's folder: root's server runs as another user, and any other session of
     # pytest takes the right to enter that folder away.
     folder = Path(tempfile.mkdtemp(prefix="enrollment-postgresql-")) / "data"
@@ -72,12 +75,13 @@ def postgresql_server() -> Iterator[PostgreSQLServer]:
     server = get_server(folder, cleanup_mode="delete")
     try:
         running = PostgreSQLServer(server)
-        admin = sqlalchemy.create_engine(running.url, isolation_level="AUTOCOMMIT")
-        with admin.connect() as connection:
-            # No test cuts the power; making databases is a good deal faster without.
-            connection.execute(text("ALTER SYSTEM SET fsync = off"))
-            connection.execute(text("SELECT pg_reload_conf()"))
-        admin.dispose()
+        if not durable:
+            admin = sqlalchemy.create_engine(running.url, isolation_level="AUTOCOMMIT")
+            with admin.connect() as connection:
+                # No test cuts the power; making databases is a good deal faster without.
+                connection.execute(text("ALTER SYSTEM SET fsync = off"))
+                connection.execute(text("SELECT pg_reload_conf()"))
+            admin.dispose()
         yield running
         running.kill()  # nobody needs what it would take its time to save
     finally:

@@ -135,7 +135,7 @@ class Calls(grpc.ServerInterceptor):
         trailers = tuple(context.trailing_metadata() or ())
         context.set_trailing_metadata((*trailers, (REQUEST_ID_KEY, call.request_id)))
         code = context.code() or grpc.StatusCode.OK
-        call.seconds = time.monotonic() - arrived
+        call.seconds = round(time.monotonic() - arrived, 6)
         if code is grpc.StatusCode.OK:
             call.response_size = response_size
         else:
