@@ -8,7 +8,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from enrollment_server.access import policy, tokens
 from enrollment_server.db import backends, schema
-from enrollment_server.db.backends import Timeouts
+from enrollment_server.db.backends import LOCK_TIMEOUT, Timeouts
 from enrollment_server.db.batched import BatchedEnrollments
 from enrollment_server.db.database import Database
 from enrollment_server.db.enrollments import Enrollments
@@ -55,7 +55,7 @@ class App:
         self._credentials = _credentials(access, self._address)
 
         url = settings.database_url
-        timeouts = Timeouts(limits.statement_timeout, limits.idle_timeout)
+        timeouts = Timeouts(limits.statement_timeout, LOCK_TIMEOUT, limits.idle_timeout)
         self.metrics = Metrics(SERVICE)
         self.metrics.pool_size.set(limits.pool)
         self._exposition = (
@@ -131,7 +131,7 @@ class App:
         timeout = self._settings.limits.drain_timeout
         quickly = min(timeout, QUICKLY)
         if not self._admission.threads.wait_until_idle(quickly):
-            self._silence.end(0)
+            self._silence.end(quickly)
             # Callers have been refused for long enough: this sends them elsewhere.
             self._server.stop(timeout - quickly).wait()
         self._database.engine.dispose()

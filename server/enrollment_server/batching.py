@@ -2,51 +2,48 @@
 
 While one batch is being worked on, requests that come wait, and the next batch takes all
 of them. A request that finds nobody at work goes at once: there is no timer, and nothing is
-waited for but work. No thread is kept for it: whoever waits longest leads the next batch.
+waited for but work. No thread is kept for it: one of those who wait leads the next batch.
 """
 
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from enum import Enum, auto
 from typing import Generic, TypeVar
 
-from enrollment_server.deadline import TICK, Bounded, Deadline, Latest
+from enrollment_server.deadline import TICK, Deadline
 from enrollment_server.errors import DatabaseUnavailable
 
 Request = TypeVar("Request")
 Result = TypeVar("Result")
 
-# Seconds that a batch may wait for others, such as for rows that they have locked; and that
-# requests wait for a batch before they begin another beside it.
-PATIENCE = 0.25
+QUICKLY = 0.1  # seconds in which a request is answered that nothing is in the way of
 
 
 class _Turn(Enum):
-    """Whose turn it is to do something for a request."""
+    """How far a request is."""
 
-    WAITS = auto()  # for a batch to be its own
+    WAITS = auto()  # for a batch
     IN_BATCH = auto()  # that another thread works on
     LEADS = auto()  # its thread works on its batch
     ALONE = auto()  # its thread works on it alone
     ANSWERED = auto()
+    LEFT = auto()  # nobody waits for it any more
 
 
 class _Waiter(Generic[Request, Result]):
-    """A request, and how far it is."""
+    """A request, and what became of it."""
 
-    batch: "_Batch[Request, Result]"  # that it leads
-    line: "_Line"  # in which it works alone
     result: Result
 
     def __init__(self, request: Request, deadline: Deadline) -> None:
         self.request = request
         self.deadline = deadline
         self.turn = _Turn.WAITS
+        self.batch: list[_Waiter[Request, Result]] = []  # that it leads
+        self.apart: list[tuple[Hashable, _Apart]] = []  # what its thread keeps out of batches
         self.error: Exception | None = None
-        self.again = False  # alone
-        self.waited = False
         self._told = threading.Lock()  # the cheapest thing that a thread can wait for
         self._told.acquire()
 
@@ -54,196 +51,157 @@ class _Waiter(Generic[Request, Result]):
         """Wake its thread; once."""
         self._told.release()
 
-    def wait(self, seconds: float) -> bool:
-        """Whether it was told in this time."""
-        self.waited = True
-        return self._told.acquire(timeout=seconds)
-
-    @property
-    def too_late(self) -> bool:
-        """Whether it has waited here for all of its time: for what does not answer."""
-        return self.waited and self.deadline.over
+    def wait(self) -> bool:
+        """Whether it was told, in a moment."""
+        return self._told.acquire(timeout=TICK)
 
 
-class _Batch(Generic[Request, Result]):
-    """Requests that are being worked on together."""
+class _Apart:
+    """A key that is kept out of batches, by so many who work alone."""
 
-    def __init__(self, waiters: list[_Waiter[Request, Result]]) -> None:
-        self.waiters = waiters
-        self.apart = False  # whether it takes so long that its keys are kept apart
-        self._began = time.monotonic()
-
-    @property
-    def late(self) -> bool:
-        return time.monotonic() - self._began > PATIENCE
-
-
-class _Line:
-    """Those who work alone on one key, one at a time."""
-
-    def __init__(self) -> None:
-        self.count = 0  # of those who keep it open
-        self.turn = threading.Lock()
+    count = 0
 
 
 class Batcher(Generic[Request, Result]):
     """Answers requests by `work`, which takes some and a deadline, and keeps their order.
 
-    A request is answered as it would have been alone. When a batch fails and nothing was
-    done, the thread of each of its requests works on that alone, with its own deadline.
-    While one works alone, or in a batch that takes long, others of the same `key` keep out of
-    batches, and work one at a time: what is locked by somebody else delays nobody twice.
+    A request is answered as it would have been alone. When `work` fails, and nothing was
+    done, the thread of each request has it done alone by `work_alone`, with its own deadline.
+    `work` is to fail soon if something is in the way, such as a row that others have
+    locked; `work_alone` may wait for that. Meanwhile requests that share any of its `keys` are
+    worked on alone as well: whatever is in the way of some delays the others once.
 
-    `size` is the most requests of a batch. A `patient` batch has the time of its most patient
-    caller; another has PATIENCE until it commits, if it is of several. `took` is given the
-    size of each.
+    `size` is the most requests of a batch; `took` is given the size of each.
     """
 
     def __init__(
         self,
         work: Callable[[Sequence[Request], Deadline], Sequence[Result]],
+        work_alone: Callable[[Sequence[Request], Deadline], Sequence[Result]],
         *,
-        key: Callable[[Request], Hashable],
+        keys: Callable[[Request], Iterable[Hashable]],
         size: int,
-        patient: bool,
         took: Callable[[int], object],
     ) -> None:
         self._work = work
-        self._key = key
+        self._work_alone = work_alone
+        self._keys = keys
         self._size = size
-        self._patient = patient
         self._took = took
         self._lock = threading.Lock()  # of all that follows; nothing is waited for under it
-        self._batch: _Batch[Request, Result] | None = None  # the newest that is worked on
+        self._at_work = False  # whether there is a batch that is worked on
         self._waiting: deque[_Waiter[Request, Result]] = deque()
-        self._lines: dict[Hashable, _Line] = {}
+        self._apart: dict[Hashable, _Apart] = {}
 
     def answer(self, request: Request, deadline: Deadline) -> Result:
-        """The result for this request. Raises what `work` raises."""
+        """The result for this request. Raises what `work_alone` raises.
+
+        Raises DatabaseUnavailable if the deadline is over before there is an answer; the
+        work may have been done.
+        """
         waiter = _Waiter[Request, Result](request, deadline)
         with self._lock:
             self._waiting.append(waiter)
-            if self._batch is None:
+            if not self._at_work:
                 self._begin()
         while waiter.turn in (_Turn.WAITS, _Turn.IN_BATCH):
-            self._wait(waiter)
+            if not waiter.wait() and deadline.over:
+                self._leave(waiter)
         if waiter.turn is _Turn.LEADS:
-            self._lead(waiter.batch)
+            self._lead(waiter)
         if waiter.turn is _Turn.ALONE:
             return self._answer_alone(waiter)
         if waiter.error is not None:
             raise waiter.error
         return waiter.result
 
-    def _wait(self, waiter: _Waiter[Request, Result]) -> None:
-        """Until it is told, or for a moment. Raises DatabaseUnavailable if that was too long."""
-        if waiter.wait(TICK):
-            return
+    def _leave(self, waiter: _Waiter[Request, Result]) -> None:
         with self._lock:
             if waiter.turn is _Turn.WAITS:
-                if waiter.too_late:
-                    self._waiting.remove(waiter)
-                    raise DatabaseUnavailable
-                if self._batch is not None and self._batch.late:
-                    self._keep_apart(self._batch)
-                    self._begin()
-            elif waiter.turn is _Turn.IN_BATCH and self._patient and waiter.too_late:
-                raise DatabaseUnavailable  # it only reads: the others may go on
+                self._waiting.remove(waiter)
+            elif waiter.turn is not _Turn.IN_BATCH:
+                return  # it has just been told
+            waiter.turn = _Turn.LEFT
+            waiter.error = DatabaseUnavailable()
 
     def _begin(self) -> None:
-        """Have the one who waits longest lead a batch of all who wait. With the lock."""
-        waiters: list[_Waiter[Request, Result]] = []
-        while self._waiting and len(waiters) < self._size:
+        """Have one of those who wait lead a batch of them. With the lock."""
+        batch: list[_Waiter[Request, Result]] = []
+        while self._waiting and len(batch) < self._size:
             waiter = self._waiting.popleft()
-            if self._key(waiter.request) in self._lines:
+            if waiter.deadline.over:
+                waiter.turn, waiter.error = _Turn.LEFT, DatabaseUnavailable()
+                waiter.tell()
+            elif any(key in self._apart for key in self._keys(waiter.request)):
                 self._set_apart(waiter)
                 waiter.tell()
             else:
                 waiter.turn = _Turn.IN_BATCH
-                waiters.append(waiter)
-        self._batch = None
-        if waiters:
-            self._batch = waiters[0].batch = _Batch(waiters)
-            waiters[0].turn = _Turn.LEADS
-            waiters[0].tell()
+                batch.append(waiter)
+        self._at_work = bool(batch)
+        if batch:
+            # The most patient one: so the work has the time of all of them.
+            leader = max(batch, key=lambda waiter: waiter.deadline.remaining())
+            leader.turn, leader.batch = _Turn.LEADS, batch
+            leader.tell()
 
-    def _lead(self, batch: _Batch[Request, Result]) -> None:
-        others = batch.waiters[1:]
+    def _lead(self, leader: _Waiter[Request, Result]) -> None:
+        batch = leader.batch
+        again = False
+        for waiter in batch:
+            waiter.error = RuntimeError("the batch ended without an answer")
         try:
-            self._work_on(batch.waiters)
+            self._took(len(batch))
+            again = self._work_on(batch, leader.deadline)
         finally:
             with self._lock:
-                for waiter in batch.waiters:
-                    if waiter.again:
+                told = [waiter for waiter in batch if waiter.turn is _Turn.IN_BATCH]
+                for waiter in [leader, *told]:
+                    if again:
                         self._set_apart(waiter)
                     else:
                         waiter.turn = _Turn.ANSWERED
-                    if batch.apart:
-                        self._leave_line(waiter)
-                if self._batch is batch:  # else another has begun beside it
-                    self._begin()
-            for waiter in others:
+                self._begin()
+            for waiter in told:
                 waiter.tell()
 
-    def _work_on(self, waiters: list[_Waiter[Request, Result]]) -> None:
-        """Give each its result, or its error."""
-        self._took(len(waiters))
-        alone = len(waiters) == 1
-        deadline = waiters[0].deadline
-        if not alone:
-            deadline = Latest([waiter.deadline for waiter in waiters])
-            if not self._patient:
-                deadline = Bounded(deadline, PATIENCE)
-        if all(waiter.too_late for waiter in waiters):
-            for waiter in waiters:
-                waiter.error = DatabaseUnavailable()
-            return
+    def _work_on(self, batch: list[_Waiter[Request, Result]], deadline: Deadline) -> bool:
+        """Give each its result or its error; returns whether they are to try again, alone."""
         try:
-            results = self._work([waiter.request for waiter in waiters], deadline)
-        except Exception as error:  # noqa: BLE001 - whoever waits is to have it
-            # What is not available is so for all of them, and may have gone away in the
-            # commit. With any other error, nothing was done.
-            again = not alone and not isinstance(error, DatabaseUnavailable)
-            for waiter in waiters:
-                waiter.error, waiter.again = error, again
-        else:
-            for waiter, result in zip(waiters, results, strict=True):
-                waiter.result = result
+            results = self._work([waiter.request for waiter in batch], deadline)
+        except DatabaseUnavailable as error:
+            # It is so for all of them, and what it was in the middle of may have been done.
+            for waiter in batch:
+                waiter.error = DatabaseUnavailable()
+                waiter.error.__cause__ = error
+            return False
+        except Exception as error:  # noqa: BLE001 - whoever it is about, it is told alone
+            for waiter in batch:
+                waiter.error = error
+            return True  # nothing was done
+        for waiter, result in zip(batch, results, strict=True):
+            waiter.result, waiter.error = result, None
+        return False
 
     def _answer_alone(self, waiter: _Waiter[Request, Result]) -> Result:
-        line = waiter.line
+        start = time.monotonic()
+        quickly = False
         try:
-            while not line.turn.acquire(timeout=TICK):
-                waiter.waited = True
-                if waiter.too_late:
-                    raise DatabaseUnavailable
-            try:
-                if waiter.too_late:
-                    raise DatabaseUnavailable
-                [result] = self._work([waiter.request], waiter.deadline)
-                return result
-            finally:
-                line.turn.release()
+            [result] = self._work_alone([waiter.request], waiter.deadline)
+            quickly = time.monotonic() - start < QUICKLY
+            return result
         finally:
             with self._lock:
-                self._leave_line(waiter)
-
-    def _keep_apart(self, batch: _Batch[Request, Result]) -> None:
-        """Let no other batch take up what this one is about. With the lock."""
-        batch.apart = True
-        for waiter in batch.waiters:
-            self._lines.setdefault(self._key(waiter.request), _Line()).count += 1
+                for key, apart in waiter.apart:
+                    apart.count -= 1
+                    # If this one found nothing in its way, the next need not be alone.
+                    if (quickly or apart.count == 0) and self._apart.get(key) is apart:
+                        del self._apart[key]
 
     def _set_apart(self, waiter: _Waiter[Request, Result]) -> None:
         """Have its thread work on it alone. With the lock."""
-        waiter.line = self._lines.setdefault(self._key(waiter.request), _Line())
-        waiter.line.count += 1
         waiter.turn = _Turn.ALONE
-
-    def _leave_line(self, waiter: _Waiter[Request, Result]) -> None:
-        """The last one closes it. With the lock."""
-        key = self._key(waiter.request)
-        line = self._lines[key]
-        line.count -= 1
-        if line.count == 0:
-            del self._lines[key]
+        for key in self._keys(waiter.request):
+            apart = self._apart.setdefault(key, _Apart())
+            apart.count += 1
+            waiter.apart.append((key, apart))

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 TICK = 0.05  # seconds between two looks at whether a deadline is over
 
@@ -26,35 +26,6 @@ class Deadline:
     def over(self) -> bool:
         """Whether nobody waits any more."""
         return self.remaining() == 0.0
-
-    def committing(self) -> None:
-        """What is left to do is to commit: that cannot be called back."""
-
-
-class Latest(Deadline):
-    """The latest of several: it is over when nobody of them waits any more."""
-
-    def __init__(self, deadlines: Sequence[Deadline]) -> None:
-        self._deadlines = deadlines
-
-    def remaining(self) -> float:
-        return max(deadline.remaining() for deadline in self._deadlines)
-
-
-class Bounded(Deadline):
-    """No more than some seconds of another, until it comes to committing."""
-
-    def __init__(self, deadline: Deadline, seconds: float) -> None:
-        super().__init__(seconds)
-        self._deadline = deadline
-        self._committing = False
-
-    def remaining(self) -> float:
-        left = self._deadline.remaining()
-        return left if self._committing else min(left, super().remaining())
-
-    def committing(self) -> None:
-        self._committing = True
 
 
 NEVER = Deadline(threading.TIMEOUT_MAX)

@@ -4,7 +4,6 @@ import random
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
 
 import pytest
 
@@ -14,31 +13,45 @@ from enrollment_server.deadline import NEVER, Deadline
 from enrollment_server.errors import Conflict, DatabaseUnavailable
 from tests.support.waiting import wait_until
 
-PATIENT = 30.0  # seconds: in these tests nothing is late unless it is to be
-
 
 class Work:
     """What is done for requests, which are texts: it answers in capitals, when it is let."""
 
     def __init__(self) -> None:
         self.batches: list[list[str]] = []
+        self.alone: list[str] = []
         self.gates: dict[str, threading.Event] = {}
-        self.errors: dict[str, Callable[[int], Exception | None]] = {}
+        self.locked: dict[str, threading.Event] = {}
+        self.errors: dict[str, Exception] = {}
 
     def hold(self, request: str) -> threading.Event:
         """Have what this request is in wait until the event is set."""
         return self.gates.setdefault(request, threading.Event())
 
-    def __call__(self, requests: Sequence[str], deadline: Deadline) -> list[str]:
+    def lock(self, request: str) -> threading.Event:
+        """Put something in the way of this request until the event is set."""
+        return self.locked.setdefault(request, threading.Event())
+
+    def together(self, requests: Sequence[str], _deadline: Deadline) -> list[str]:
         self.batches.append(list(requests))
         for request in requests:
             if request in self.gates:
-                while not self.gates[request].wait(0.001):
-                    if deadline.over:
-                        raise Conflict
-            if request in self.errors and (error := self.errors[request](len(requests))):
-                raise error
+                assert self.gates[request].wait(10)
+            if request in self.locked and not self.locked[request].is_set():
+                raise Conflict
+            if request in self.errors:
+                raise self.errors[request]
         return [request.upper() for request in requests]
+
+    def by_itself(self, requests: Sequence[str], deadline: Deadline) -> list[str]:
+        [request] = requests
+        self.alone.append(request)
+        while request in self.locked and not self.locked[request].wait(0.001):
+            if deadline.over:
+                raise Conflict
+        if request in self.errors:
+            raise self.errors[request]
+        return [request.upper()]
 
 
 @pytest.fixture
@@ -47,14 +60,17 @@ def work() -> Work:
 
 
 @pytest.fixture(autouse=True)
-def patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batching, "PATIENCE", PATIENT)
+def looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batching, "TICK", 0.005)
 
 
-def batcher_of(work: Any, size: int = 100, *, patient: bool = False) -> Batcher[str, str]:
+def batcher_of(work: Work, size: int = 100) -> Batcher[str, str]:
     return Batcher(
-        work, key=lambda request: request[0], size=size, patient=patient, took=lambda _size: None
+        work.together,
+        work.by_itself,
+        keys=lambda request: request[0],
+        size=size,
+        took=lambda _size: None,
     )
 
 
@@ -124,7 +140,7 @@ def test_a_batch_has_a_greatest_size(work: Work, threads: ThreadPoolExecutor) ->
 
 @pytest.mark.parametrize("error", [Conflict(), RuntimeError("a defect")])
 def test_one_that_fails_fails_alone(work: Work, answering: Answering, error: Exception) -> None:
-    work.errors["c"] = lambda _size: error
+    work.errors["c"] = error
     gate = work.hold("a")
     futures = answering("a", "b", "c", "d")
 
@@ -134,20 +150,10 @@ def test_one_that_fails_fails_alone(work: Work, answering: Answering, error: Exc
     assert results([futures[0], futures[1], futures[3]]) == ["A", "B", "D"]
 
 
-def test_one_that_fails_in_company_only_is_answered_alone(work: Work, answering: Answering) -> None:
-    work.errors["c"] = lambda size: Conflict() if size > 1 else None
-    gate = work.hold("a")
-    futures = answering("a", "b", "c")
-
-    gate.set()
-
-    assert results(futures) == ["A", "B", "C"]
-
-
 def test_what_is_not_available_is_so_for_all_and_is_not_tried_again(
     work: Work, answering: Answering
 ) -> None:
-    work.errors["c"] = lambda _size: DatabaseUnavailable()
+    work.errors["c"] = DatabaseUnavailable()
     gate = work.hold("a")
     futures = answering("a", "b", "c")
 
@@ -156,6 +162,7 @@ def test_what_is_not_available_is_so_for_all_and_is_not_tried_again(
     assert isinstance(futures[1].exception(timeout=10), DatabaseUnavailable)
     assert isinstance(futures[2].exception(timeout=10), DatabaseUnavailable)
     assert work.batches == [["a"], ["b", "c"]]
+    assert work.alone == []
 
 
 def test_who_waits_for_too_long_is_told_so_and_is_in_no_batch(
@@ -170,76 +177,90 @@ def test_who_waits_for_too_long_is_told_so_and_is_in_no_batch(
     assert work.batches == [["a"]]
 
 
-class TestLate:
-    """What takes long delays others only so long."""
+def test_who_leaves_a_batch_is_told_so_and_the_others_are_answered(
+    work: Work, threads: ThreadPoolExecutor, batcher: Batcher[str, str], answering: Answering
+) -> None:
+    first, second = work.hold("a"), work.hold("b")
+    futures = answering("a", "b")
+    leaving = threads.submit(batcher.answer, "c", Deadline(0.3))
+    wait_until(lambda: len(batcher._waiting) == 2)
+    first.set()
+    wait_until(lambda: work.batches == [["a"], ["b", "c"]])
 
-    @pytest.fixture(autouse=True)
-    def patience(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(batching, "PATIENCE", 0.05)
-        monkeypatch.setattr(batching, "TICK", 0.005)
+    assert isinstance(leaving.exception(timeout=10), DatabaseUnavailable)
+    second.set()
+    assert results(futures) == ["A", "B"]
 
-    def test_another_batch_begins_beside_it(self, work: Work, answering: Answering) -> None:
+
+class TestApart:
+    """What is in the way of some delays the others once."""
+
+    def test_what_is_in_the_way_is_waited_for_alone(
+        self, work: Work, answering: Answering, batcher: Batcher[str, str]
+    ) -> None:
         gate = work.hold("a")
-        futures = answering("a", "b", "c")
-
-        assert results(futures[1:]) == ["B", "C"]
-        assert not futures[0].done()
-        gate.set()
-        assert results(futures) == ["A", "B", "C"]
-
-    def test_its_key_keeps_out_of_other_batches(
-        self, work: Work, answering: Answering, batcher: Batcher[str, str]
-    ) -> None:
-        gate = work.hold("a1")
-        work.gates["a2"] = gate
-        futures = answering("a1", "a2", "b1", "c1")
-
-        assert results(futures[2:]) == ["B1", "C1"]
-        assert batcher.answer("d1", NEVER) == "D1"
-        gate.set()
-        assert results(futures) == ["A1", "A2", "B1", "C1"]
-        assert ["a2"] in work.batches
-
-    def test_a_batch_that_waits_for_others_is_taken_apart(
-        self, work: Work, answering: Answering, batcher: Batcher[str, str]
-    ) -> None:
-        first = work.hold("a")
+        locked = work.lock("c")
         futures = answering("a", "b", "c", "d")
-        locked = work.hold("c")
-        first.set()
+        gate.set()
 
-        assert results([futures[1], futures[3]]) == ["B", "D"]
+        assert results([futures[0], futures[1], futures[3]]) == ["A", "B", "D"]
+        assert batcher.answer("e", NEVER) == "E"
         assert not futures[2].done()
-        assert batcher.answer("e", NEVER) == "E"  # and nobody else is delayed again
         locked.set()
         assert results(futures) == ["A", "B", "C", "D"]
-        assert not batcher._lines
+        assert batcher._apart == {}
+
+    def test_what_has_to_do_with_it_keeps_out_of_batches(
+        self, work: Work, threads: ThreadPoolExecutor, batcher: Batcher[str, str]
+    ) -> None:
+        locked = work.lock("c1")
+        blocked = threads.submit(batcher.answer, "c1", NEVER)
+        wait_until(lambda: work.alone == ["c1"])
+
+        assert batcher.answer("c2", NEVER) == "C2"
+        assert work.batches == [["c1"]]
+        assert work.alone == ["c1", "c2"]
+        locked.set()
+        assert blocked.result(timeout=10) == "C1"
+
+    def test_it_does_so_no_longer_when_one_found_nothing_in_its_way(
+        self, work: Work, threads: ThreadPoolExecutor, batcher: Batcher[str, str]
+    ) -> None:
+        locked = work.lock("c1")
+        blocked = threads.submit(batcher.answer, "c1", NEVER)
+        wait_until(lambda: work.alone == ["c1"])
+
+        assert [batcher.answer(request, NEVER) for request in ("c2", "c3")] == ["C2", "C3"]
+        assert work.batches == [["c1"], ["c3"]]
+        locked.set()
+        assert blocked.result(timeout=10) == "C1"
+        assert batcher._apart == {}
 
 
 def test_everybody_is_answered_whatever_happens(
     threads: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Forty threads, random failures, random patience."""
-    monkeypatch.setattr(batching, "PATIENCE", 0.002)
+    """Forty threads, random failures, random deadlines."""
     monkeypatch.setattr(batching, "TICK", 0.001)
     failing = (Conflict, DatabaseUnavailable, RuntimeError)
 
-    def work(requests: Sequence[str], deadline: Deadline) -> list[str]:
+    def work(requests: Sequence[str], _deadline: Deadline) -> list[str]:
         threading.Event().wait(random.choice([0, 0, 0, 0.001, 0.01]))
         if random.random() < 0.2:
             raise random.choice(failing)()
         return [request.upper() for request in requests]
 
-    batcher = batcher_of(work)
+    batcher = Batcher[str, str](
+        work, work, keys=lambda request: request[0], size=100, took=lambda _size: None
+    )
 
     def call(number: int) -> bool:
         request = f"{'abcdefghij'[number % 10]}{number}"
         try:
-            return (
-                batcher.answer(request, Deadline(random.choice([0.001, 1, 1]))) == request.upper()
-            )
+            deadline = Deadline(random.choice([0.001, 0.01, 1, 1]))
+            return batcher.answer(request, deadline) == request.upper()
         except failing:
             return True
 
     assert all(threads.map(call, range(4000), timeout=60))
-    assert (batcher._batch, list(batcher._waiting), batcher._lines) == (None, [], {})
+    assert (batcher._at_work, list(batcher._waiting), batcher._apart) == (False, [], {})

@@ -4,10 +4,13 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from sqlalchemy import text
 
-from enrollment import CourseNotFound, DeadlineExceeded, EnrollmentClient, Unavailable
+from enrollment import CourseNotFound, EnrollmentClient, EnrollmentError
+from enrollment_server.db import backends
+from enrollment_server.db.bulk import Bulk
 from tests.conformance.conftest import COURSES, EXECUTABLE, Callers
-from tests.support.databases import Databases, blocked
+from tests.support.databases import Databases
 from tests.support.rows import insert_students_and_courses
 from tests.support.serving import serving_process
 
@@ -29,33 +32,48 @@ def test_one_bad_call_among_many_fails_alone(callers: Callers) -> None:
     assert callers.at_once(bad, *[good] * 15) == ["bad", *["good"] * 15]
 
 
+@pytest.mark.parametrize("lock", ["an association", "a course"])
 def test_a_row_that_is_locked_for_long_delays_only_those_who_want_it(
-    postgresql_databases: Databases,
+    postgresql_databases: Databases, lock: str
 ) -> None:
     url = postgresql_databases.fresh()
     insert_students_and_courses(url, *COURSES)
+    engine = backends.create_engine(url)
+    students = [f"s{number}" for number in range(12)]
+    Bulk(engine).upsert_students([(student, student, None) for student in students])
+    locking = {
+        "an association": "INSERT INTO student_courses VALUES ('s0', 'c00', now())",
+        "a course": "DELETE FROM courses WHERE id = 'c00'",
+    }
     with (
         serving_process(EXECUTABLE, url) as server,
-        blocked(url, "ada", COURSES[0]),
+        engine.connect() as connection,
         ThreadPoolExecutor(20) as threads,
         EnrollmentClient(server.address) as client,
     ):
+        connection.execute(text("SET idle_in_transaction_session_timeout = 0"))
+        connection.execute(text(locking[lock]))
 
-        def want(number: int) -> bool:
+        def want(student: str) -> bool:
+            """Whether it was refused, as it should be."""
             try:
-                client.associate_courses("ada", COURSES[: 1 + number % 3], timeout=4)
-            except (DeadlineExceeded, Unavailable):
+                client.associate_courses(student, ["c00", "c02"], timeout=4)
+            except EnrollmentError:
                 return True
             return False
 
-        wanting = [threads.submit(want, number) for number in range(12)]
+        wanting = [threads.submit(want, s) for s in students if lock == "a course" or s == "s0"]
         slowest = 0.0
         end = time.monotonic() + 3
         while time.monotonic() < end:
             start = time.monotonic()
-            client.associate_courses("bob", COURSES)
-            client.remove_course("bob", COURSES[1])
+            client.associate_courses("bob", ["c01", "c02"])
+            client.remove_course("bob", "c01")
+            list(client.list_student_courses("bob"))
             slowest = max(slowest, time.monotonic() - start)
 
         assert all(future.result(timeout=20) for future in wanting)
+        connection.rollback()
+        client.associate_courses("s0", ["c00"])
+    engine.dispose()
     assert slowest < 2

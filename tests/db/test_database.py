@@ -12,8 +12,8 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from enrollment_server.db import backends, database
 from enrollment_server.db.database import ATTEMPTS, Database, Unit
 from enrollment_server.db.faults import UnexpectedError
-from enrollment_server.deadline import NEVER
-from enrollment_server.errors import Conflict, DatabaseUnavailable
+from enrollment_server.deadline import NEVER, Deadline
+from enrollment_server.errors import Conflict, DatabaseUnavailable, DeadlineExceeded
 from tests.support.databases import Databases, locked, terminate
 
 
@@ -59,7 +59,6 @@ UNAVAILABLE = [
     postgresql_error(psycopg.errors.AdminShutdown),
     postgresql_error(psycopg.errors.TooManyConnections),
     postgresql_error(psycopg.errors.ReadOnlySqlTransaction),
-    postgresql_error(psycopg.errors.LockNotAvailable),
     postgresql_error(psycopg.errors.QueryCanceled),
     postgresql_error(psycopg.OperationalError),  # no answer from a server at all
 ]
@@ -80,6 +79,28 @@ def test_a_conflict_that_stays_is_given_up(engine: Engine, error: DBAPIError) ->
     with pytest.raises(Conflict):
         Database(engine).run(work, NEVER)
     assert len(attempts) == ATTEMPTS
+
+
+class TestLockedRow:
+    """What others have locked for LOCK_TIMEOUT."""
+
+    ERROR = postgresql_error(psycopg.errors.LockNotAvailable)
+
+    def test_is_waited_for_as_long_as_the_deadline_lasts(self, engine: Engine) -> None:
+        _, work = failing(3 * ATTEMPTS, self.ERROR)
+
+        assert Database(engine).run(work, NEVER) == "done"
+
+        _, work = failing(10**9, self.ERROR)
+        with pytest.raises((Conflict, DeadlineExceeded)):
+            Database(engine).run(work, Deadline(0.05))
+
+    def test_is_given_up_at_once_by_who_is_not_patient(self, engine: Engine) -> None:
+        attempts, work = failing(1, self.ERROR)
+
+        with pytest.raises(Conflict):
+            Database(engine).run(work, NEVER, patient=False)
+        assert len(attempts) == 1
 
 
 @pytest.mark.parametrize("error", UNAVAILABLE, ids=repr)

@@ -38,6 +38,9 @@ CONNECT_TIMEOUT = 5  # seconds
 # Seconds that SQLite waits for another writer before it gives up. Nothing can end this wait
 # when the caller leaves, so it is short, and the whole transaction is tried more often.
 BUSY_TIMEOUT = 0.1
+# Seconds that a statement waits for a row that others have locked before it lets go of its
+# connection, to try again: so that a locked row keeps no connection from others for long.
+LOCK_TIMEOUT = 0.25
 
 
 class BadDatabaseUrlError(ValueError):
@@ -49,6 +52,7 @@ class Timeouts:
     """After how many seconds PostgreSQL ends what takes longer; 0 is as the server has it."""
 
     statement: float = 0
+    lock: float = 0
     # If we vanish in the middle of a transaction, for instance behind a network that has
     # gone silent, then the rows that it has locked are free again after this.
     idle_in_transaction: float = 2
@@ -95,6 +99,7 @@ def _prepare_sqlite(engine: Engine) -> None:
 def _postgresql_arguments(url: URL, timeouts: Timeouts) -> dict[str, Any]:
     named = {
         "statement_timeout": timeouts.statement,
+        "lock_timeout": timeouts.lock,
         "idle_in_transaction_session_timeout": timeouts.idle_in_transaction,
     }
     options = [f"-c {name}={int(value * 1000)}ms" for name, value in named.items() if value]

@@ -1,6 +1,7 @@
 """The same as `Enrollments`, for one request at a time: those that wait are batched."""
 
 from collections.abc import Sequence
+from functools import partial
 
 from enrollment_server.batching import Batcher
 from enrollment_server.db.enrollments import (
@@ -26,24 +27,25 @@ class BatchedEnrollments:
     def __init__(self, enrollments: Enrollments, size: int, metrics: Metrics) -> None:
         took = metrics.batch_size
         self._pages = Batcher[PageRequest, Page | None](
+            partial(enrollments.list_pages, patient=False),
             enrollments.list_pages,
-            key=_student,
+            keys=lambda request: [request.student_id],
             size=size,
-            patient=True,
             took=took.labels("list").observe,
         )
+        # What others have locked may be the student, an association, or a course.
         self._associate = Batcher[AssociateRequest, AssociateResult](
+            partial(enrollments.associate, patient=False),
             enrollments.associate,
-            key=_student,
+            keys=lambda request: [("student", request.student_id), *request.course_ids],
             size=size,
-            patient=False,
             took=took.labels("associate").observe,
         )
         self._remove = Batcher[RemoveRequest, RemoveResult](
+            partial(enrollments.remove, patient=False),
             enrollments.remove,
-            key=_student,
+            keys=lambda request: [request.student_id],
             size=size,
-            patient=False,
             took=took.labels("remove").observe,
         )
 
@@ -57,7 +59,3 @@ class BatchedEnrollments:
 
     def remove(self, requests: Sequence[RemoveRequest], deadline: Deadline) -> list[RemoveResult]:
         return [self._remove.answer(request, deadline) for request in requests]
-
-
-def _student(request: PageRequest | AssociateRequest | RemoveRequest) -> str:
-    return request.student_id

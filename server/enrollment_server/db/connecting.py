@@ -47,6 +47,10 @@ def _connect(dialect: Dialect, _record: object, args: Any, parameters: Any) -> D
         try:
             return attempt.result(min(deadline.remaining(), TICK))
         except TimeoutError:
+            if attempt.done():
+                if attempt.exception() is not None:  # the driver's own TimeoutError, perhaps
+                    raise
+                continue
             if deadline.over and attempt.cancel():
                 raise dialect.loaded_dbapi.OperationalError("no connection in time") from None
 

@@ -1,5 +1,6 @@
 """Units of work on a database: reads in autocommit, writes in a transaction, retried."""
 
+import itertools
 import logging
 import random
 import threading
@@ -53,8 +54,11 @@ class Database:
         self._slots = threading.BoundedSemaphore(self._pool.size())
         self.away = False
 
-    def run(self, work: "Callable[[Unit], T]", deadline: Deadline) -> T:
+    def run(self, work: "Callable[[Unit], T]", deadline: Deadline, *, patient: bool = True) -> T:
         """Run a unit of work, as a whole again if others got in its way.
+
+        Unless it is `patient`, it gives up, with Conflict, when a row has been locked by
+        others for LOCK_TIMEOUT.
 
         It may look first, in `Unit.reading`, and write then, in one `Unit.transaction`:
         rows that it saw and that are gone when it refers to them are such a case. So is a
@@ -66,7 +70,7 @@ class Database:
         """
         unit = Unit(self, deadline)
         lost: SQLAlchemyError | None = None
-        for failures in range(1, ATTEMPTS + 1):
+        for failures in itertools.count(1):
             try:
                 return work(unit)
             except DeadlineExceeded:
@@ -76,9 +80,18 @@ class Database:
                 raise _unavailable(lost) from lost
             except SQLAlchemyError as error:
                 lost = error if faults.is_lost_connection(error) else None
-                conflict = faults.is_conflict(error) or faults.is_foreign_key_violation(error)
+                locked = faults.is_lock_timeout(error)
+                conflict = (
+                    locked or faults.is_conflict(error) or faults.is_foreign_key_violation(error)
+                )
                 pause = _pause(failures)
-                again = failures < ATTEMPTS and pause < deadline.remaining() and not self.away
+                again = (
+                    # What is locked is waited for: the deadline is the only end to that.
+                    (failures < ATTEMPTS or locked)
+                    and pause < deadline.remaining()
+                    and not self.away
+                    and (patient or not locked)
+                )
                 if again and (conflict or lost):
                     if conflict:
                         self.metrics.conflicts_retried.inc()
@@ -92,7 +105,7 @@ class Database:
                     raise _unavailable(error) from error
                 else:
                     raise faults.UnexpectedError(error) from None
-        raise AssertionError("the last attempt returns or raises")
+        raise AssertionError("it counts for ever")
 
     def in_use(self) -> int:
         """How many connections are in use."""
@@ -158,7 +171,6 @@ class Unit:
             begun = connection.begin()
             transaction = Transaction(connection)
             yield transaction
-            self._deadline.committing()
             try:
                 begun.commit()
             except SQLAlchemyError as error:
@@ -193,8 +205,10 @@ class Unit:
     def _was_committed(self, transaction: Transaction, error: SQLAlchemyError) -> bool:
         """What became of a transaction whose connection was lost in its commit."""
         question = self._database.transaction_status
-        if question is None or transaction.number is None:
+        if question is None:
             raise _unavailable(error) from error
+        if transaction.number is None:  # it wrote nothing
+            return False
         for failures in range(1, ATTEMPTS + 1):
             try:
                 with self.reading() as connection:
@@ -211,7 +225,7 @@ class Unit:
 def _pause(failures: int) -> float:
     """Seconds to wait: random, so that those who collided do not meet again."""
     # S311: it has to spread, not to be hard to guess.
-    return random.uniform(0, min(LONGEST_PAUSE, 0.01 * 2**failures))  # noqa: S311
+    return random.uniform(0, min(LONGEST_PAUSE, 0.01 * 2 ** min(failures, 10)))  # noqa: S311
 
 
 def _unavailable(error: Exception) -> DatabaseUnavailable:

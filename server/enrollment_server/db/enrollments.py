@@ -73,6 +73,8 @@ class _Found(NamedTuple):
 class Enrollments:
     """The association table and what it refers to.
 
+    All that is not `patient` gives up soon on rows that others have locked: it is Conflict.
+
     Methods raise Conflict and DeadlineExceeded: then nothing was written; and
     DatabaseUnavailable: then, if the database went away in a commit, it is not known.
     """
@@ -81,7 +83,9 @@ class Enrollments:
         self._database = database
         self._statements = Statements(backend_of(database.engine))
 
-    def list_pages(self, requests: Sequence[PageRequest], deadline: Deadline) -> list[Page | None]:
+    def list_pages(
+        self, requests: Sequence[PageRequest], deadline: Deadline, *, patient: bool = True
+    ) -> list[Page | None]:
         """A page for each request; None where the student is unknown."""
         rows = [(number, r.student_id, r.after, r.size + 1) for number, r in enumerate(requests)]
         executions = self._statements.page_parameters(rows)
@@ -98,16 +102,18 @@ class Enrollments:
                             courses.append(StudentCourse(course, create_time))
             return [_page(found.get(number), r.size) for number, r in enumerate(requests)]
 
-        return self._database.run(work, deadline)
+        return self._database.run(work, deadline, patient=patient)
 
     def associate(
-        self, requests: Sequence[AssociateRequest], deadline: Deadline
+        self, requests: Sequence[AssociateRequest], deadline: Deadline, *, patient: bool = True
     ) -> list[AssociateResult]:
         """Make the associations that are not there, of every request that is all known.
 
         Of requests for the same new association, the first is told that it made it.
         """
-        return self._database.run(lambda unit: self._associate(unit, requests), deadline)
+        return self._database.run(
+            lambda unit: self._associate(unit, requests), deadline, patient=patient
+        )
 
     def _associate(self, unit: Unit, requests: Sequence[AssociateRequest]) -> list[AssociateResult]:
         asked = [[(r.student_id, course_id) for course_id in r.course_ids] for r in requests]
@@ -131,7 +137,9 @@ class Enrollments:
             found.times.update(times)
         return [_associate_result(pairs, found, created) for pairs in asked]
 
-    def remove(self, requests: Sequence[RemoveRequest], deadline: Deadline) -> list[RemoveResult]:
+    def remove(
+        self, requests: Sequence[RemoveRequest], deadline: Deadline, *, patient: bool = True
+    ) -> list[RemoveResult]:
         """Remove the associations that are there.
 
         Of requests for the same association, the first is told that it removed it.
@@ -141,7 +149,7 @@ class Enrollments:
             with unit.transaction() as transaction:
                 return self._delete(transaction, requests)
 
-        return self._database.run(work, deadline)
+        return self._database.run(work, deadline, patient=patient)
 
     def _find(self, connection: Connection, pairs: set[_Pair]) -> _Found:
         parameters = self._statements.pairs.parameters(sorted(pairs))

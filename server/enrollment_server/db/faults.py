@@ -13,7 +13,6 @@ _UNAVAILABLE = (
     "08",  # connection exceptions
     "25006",  # read only: a primary that was demoted
     "53",  # insufficient resources, too_many_connections among them
-    "55P03",  # lock_not_available: lock_timeout
     "57014",  # query_canceled: statement_timeout
     "57P",  # shut down, or starting up
     "58",  # the system under it
@@ -51,6 +50,11 @@ class UnexpectedError(Exception):
 def is_conflict(error: BaseException) -> bool:
     """Another transaction was in the way; the same transaction, run again, may pass."""
     return _is_one_of(error, _CONFLICTS)
+
+
+def is_lock_timeout(error: BaseException) -> bool:
+    """What it needs is locked by another transaction, and has been for a while."""
+    return _is_one_of(error, ("55P03",))
 
 
 def is_cancelled(error: BaseException) -> bool:

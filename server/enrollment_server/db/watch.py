@@ -62,10 +62,11 @@ class Watch:
         """
         use = _Use(connection, deadline)
         with self._lock:
-            self._uses.add(use)
             if self._thread is None:
-                self._thread = threading.Thread(target=self._look, name="watch", daemon=True)
-                self._thread.start()
+                thread = threading.Thread(target=self._look, name="watch", daemon=True)
+                thread.start()
+                self._thread = thread
+            self._uses.add(use)
         try:
             yield
         finally:
@@ -103,7 +104,10 @@ class Watch:
                 return
             if use.cancelled_at is None:
                 use.cancelled_at = now
-                threading.Thread(target=self._try_to_cancel, args=(use,), daemon=True).start()
+                try:
+                    threading.Thread(target=self._try_to_cancel, args=(use,), daemon=True).start()
+                except RuntimeError:  # no more threads can be had
+                    use.cut()
             elif now - use.cancelled_at > GRACE:
                 use.cut()
 

@@ -53,7 +53,9 @@ class Silence:
     def _heard(self, behavior: Callable[..., Any]) -> Callable[..., Any]:
         def wrapper(requests: Iterator[Any], context: Any, *rest: Any) -> Any:
             with self.waiting(context):
-                request = next(requests)
+                request = next(requests, None)
+            if request is None:
+                context.abort(grpc.StatusCode.UNIMPLEMENTED, "There is no request.")
             return behavior(request, context, *rest)
 
         for name in ("experimental_thread_pool", "experimental_non_blocking"):
