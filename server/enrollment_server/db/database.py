@@ -171,6 +171,8 @@ class Unit:
             begun = connection.begin()
             transaction = Transaction(connection)
             yield transaction
+            if self._database.watch:
+                self._database.watch.committing(connection)
             try:
                 begun.commit()
             except SQLAlchemyError as error:

@@ -33,7 +33,8 @@ class _Use:
         self.driver_connection = connection.connection.driver_connection
         self.socket: socket.socket | None = connection.info.get(SOCKET)
         self.deadline = deadline
-        self.cancelled_at: float | None = None
+        self.stopped_at: float | None = None
+        self.committing = False
 
     def cut(self) -> None:
         """End the connection, whatever it is doing: it is lost, to the thread that uses it."""
@@ -72,8 +73,18 @@ class Watch:
         finally:
             with self._lock:
                 self._uses.remove(use)
-            if use.cancelled_at is not None:
+            if use.stopped_at is not None:
                 connection.invalidate()
+
+    def committing(self, connection: Connection) -> None:
+        """What runs on it from now on is a commit: it is not cancelled, only cut.
+
+        PostgreSQL would call a commit that waits for a replica, and is cancelled, a success.
+        """
+        driver_connection = connection.connection.driver_connection
+        with self._lock:
+            for use in self._uses:
+                use.committing |= use.driver_connection is driver_connection
 
     def cut_all(self) -> None:
         """Cut every connection in use: there is no answer to be expected."""
@@ -102,13 +113,15 @@ class Watch:
         with self._lock:
             if use not in self._uses:
                 return
-            if use.cancelled_at is None:
-                use.cancelled_at = now
+            if use.stopped_at is None:
+                use.stopped_at = now
+                if use.committing:
+                    return
                 try:
                     threading.Thread(target=self._try_to_cancel, args=(use,), daemon=True).start()
                 except RuntimeError:  # no more threads can be had
                     use.cut()
-            elif now - use.cancelled_at > GRACE:
+            elif now - use.stopped_at > GRACE:
                 use.cut()
 
     def _try_to_cancel(self, use: _Use) -> None:
