@@ -4,6 +4,7 @@ import signal
 import socket
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
+from pathlib import Path
 
 import grpc
 import psutil
@@ -15,6 +16,7 @@ from enrollment_server.db import backends
 from tests.e2e.conftest import Serve
 from tests.e2e.test_telemetry import SERVICE, scrape
 from tests.support.databases import Databases, blocked
+from tests.support.issuer import Issuer, key_set
 from tests.support.rows import insert_students_and_courses
 from tests.support.serving import Server, free_address
 from tests.support.waiting import wait_until
@@ -134,3 +136,19 @@ def waits_for_a_lock(url: URL) -> bool:
         count = connection.scalar(waiting)
     engine.dispose()
     return bool(count)
+
+
+def test_why_a_worker_cannot_be_replaced_is_said_and_it_is_tried_again(
+    serve: Serve, url: URL, folder: Path
+) -> None:
+    keys, policy = folder / "keys.json", folder / "policy.toml"
+    keys.write_bytes(key_set(Issuer(algorithm="ES256")))
+    policy.write_text('reader = ["portal"]')
+    flags = [f"--jwks={keys}", f"--policy={policy}", "--jwt-issuer=me", "--jwt-audience=you"]
+    with serve(url, "--workers", "2", *flags) as server:
+        policy.rename(folder / "away")
+        workers(server)[0].kill()
+        wait_until(lambda: f"cannot read {policy}" in server.errors(), 20)
+
+        (folder / "away").rename(policy)
+        wait_until(lambda: len(workers(server)) == 2, 20)

@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 
 from prometheus_client import CollectorRegistry, start_http_server
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
@@ -35,13 +36,14 @@ class Exposition:
 
 
 @contextmanager
-def multiprocess_metrics(listen: str | None) -> Iterator[Callable[[int], None]]:
+def multiprocess_metrics(listen: str | None) -> Iterator[Callable[[int, bool], None]]:
     """Serve the sums of what the processes measure that are started meanwhile.
 
-    Gives what is to be told the id of each that has died. Raises CannotListenError.
+    Gives what is to be told the id of each that has died, and whether it had done anything.
+    Raises CannotListenError.
     """
     if listen is None:
-        yield lambda _pid: None
+        yield lambda _pid, _worked: None
         return
     with tempfile.TemporaryDirectory(prefix="enrollment-metrics-") as folder:
         registry = CollectorRegistry()
@@ -51,7 +53,15 @@ def multiprocess_metrics(listen: str | None) -> Iterator[Callable[[int], None]]:
         # prometheus_client of those processes will look for it.
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
         try:
-            yield partial(mark_process_dead, path=folder)
+            yield partial(_bury, Path(folder))
         finally:
             del os.environ["PROMETHEUS_MULTIPROC_DIR"]
             exposition.stop()
+
+
+def _bury(folder: Path, pid: int, worked: bool) -> None:
+    """What it counted stays counted; who could not even begin leaves nothing behind."""
+    mark_process_dead(pid, str(folder))  # type: ignore[no-untyped-call]
+    if not worked:
+        for path in folder.glob(f"*_{pid}.db"):
+            path.unlink()

@@ -35,6 +35,7 @@ class Worker:
         self.process.start()
         theirs.close()  # so that the pipe ends when either side does
         self.started = time.monotonic()
+        self.ready = False
 
     @property
     def sentinel(self) -> int:
@@ -49,13 +50,18 @@ class Worker:
             complaint = "a worker ended before it was ready"
         if complaint:
             raise WorkerFailedError(complaint)
+        self.ready = True
 
     def complaint(self) -> str:
         """What it has said before it ended, if it could not begin."""
-        try:
-            return str(self._pipe.recv()) if self._pipe.poll() else ""
-        except (EOFError, OSError):
+        if self.ready:
             return ""
+        try:
+            complaint = str(self._pipe.recv())
+        except (EOFError, OSError):
+            return "it said nothing"
+        self.ready = not complaint
+        return complaint
 
     def stop(self, number: int) -> None:
         if self.process.is_alive() and self.process.pid:
@@ -68,14 +74,14 @@ class Supervisor:
 
     Each runs `target`, which can be pickled and is given its end of a pipe: it sends an
     empty text when it is ready, or else a complaint, and ends when the pipe does. `buried` is
-    given the process id of each that has died.
+    given the process id of each that has died, and whether it had been ready.
     """
 
     def __init__(
         self,
         count: int,
         target: Callable[[Connection], None],
-        buried: Callable[[int], None],
+        buried: Callable[[int, bool], None],
         patience: float,
     ) -> None:
         """`patience` is how many seconds the workers have to end by themselves."""
@@ -120,8 +126,9 @@ class Supervisor:
     def _bury(self, worker: Worker) -> None:
         worker.process.join()
         self._workers.remove(worker)
+        complaint = worker.complaint()
         if worker.process.pid:
-            self._buried(worker.process.pid)
+            self._buried(worker.process.pid, worker.ready)
         now = time.monotonic()
         if now - worker.started > STEADY:
             self._pause = FIRST_PAUSE
@@ -129,7 +136,7 @@ class Supervisor:
             "worker %s ended with code %s%s",
             worker.process.pid,
             worker.process.exitcode,
-            f": {complaint}" if (complaint := worker.complaint()) else "",
+            f": {complaint}" if complaint else "",
         )
         self._put_off(now)
 
