@@ -1,7 +1,7 @@
 """Where a server listens: a TCP port, or a Unix socket."""
 
+import errno
 import ipaddress
-import os
 import socket
 import stat
 from dataclasses import dataclass
@@ -116,11 +116,11 @@ def _try_to_bind_unix(path: Path) -> None:
         pass
     else:
         if not stat.S_ISSOCK(mode):
-            raise FileExistsError(17, "it is there, and no socket")
+            raise FileExistsError(errno.EEXIST, "it is there, and no socket")
         with socket.socket(socket.AF_UNIX) as probe:
             if probe.connect_ex(str(path)) == 0:
-                raise OSError(98, "Address already in use")
+                raise OSError(errno.EADDRINUSE, "Address already in use")
         path.unlink()
     with socket.socket(socket.AF_UNIX) as probe:
         probe.bind(str(path))
-    os.unlink(path)  # noqa: PTH108
+    path.unlink()

@@ -210,29 +210,31 @@ class TestApart:
         assert results(futures) == ["A", "B", "C", "D"]
         assert batcher._apart == {}
 
-    def test_what_has_to_do_with_it_keeps_out_of_batches(
+    @pytest.fixture
+    def blocked(
         self, work: Work, threads: ThreadPoolExecutor, batcher: Batcher[str, str]
-    ) -> None:
-        locked = work.lock("c1")
+    ) -> "Future[str]":
+        """A request that something is in the way of."""
+        work.lock("c1")
         blocked = threads.submit(batcher.answer, "c1", NEVER)
         wait_until(lambda: work.alone == ["c1"])
+        return blocked
 
+    def test_what_has_to_do_with_it_keeps_out_of_batches(
+        self, work: Work, blocked: "Future[str]", batcher: Batcher[str, str]
+    ) -> None:
         assert batcher.answer("c2", NEVER) == "C2"
         assert work.batches == [["c1"]]
         assert work.alone == ["c1", "c2"]
-        locked.set()
+        work.locked["c1"].set()
         assert blocked.result(timeout=10) == "C1"
 
     def test_it_does_so_no_longer_when_one_found_nothing_in_its_way(
-        self, work: Work, threads: ThreadPoolExecutor, batcher: Batcher[str, str]
+        self, work: Work, blocked: "Future[str]", batcher: Batcher[str, str]
     ) -> None:
-        locked = work.lock("c1")
-        blocked = threads.submit(batcher.answer, "c1", NEVER)
-        wait_until(lambda: work.alone == ["c1"])
-
         assert [batcher.answer(request, NEVER) for request in ("c2", "c3")] == ["C2", "C3"]
         assert work.batches == [["c1"], ["c3"]]
-        locked.set()
+        work.locked["c1"].set()
         assert blocked.result(timeout=10) == "C1"
         assert batcher._apart == {}
 

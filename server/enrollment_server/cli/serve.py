@@ -23,10 +23,9 @@ from enrollment_server.listening import Address
 from enrollment_server.ops import logging
 from enrollment_server.ops.exposition import multiprocess_metrics
 from enrollment_server.ops.notify import notify
-from enrollment_server.ops.supervisor import Supervisor
+from enrollment_server.ops.supervisor import STOPPING, Supervisor
 from enrollment_server.settings import Access, ContradictionError, Limits, Settings
 
-STOPPING = (signal.SIGINT, signal.SIGTERM)
 GRACE = 5.0  # seconds that workers have beyond the time to drain
 
 

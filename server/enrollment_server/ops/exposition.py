@@ -24,7 +24,7 @@ class Exposition:
         """Raises CannotListenError."""
         try:
             self._address.try_to_bind()
-            self._server, self._thread = start_http_server(
+            self._server, _ = start_http_server(
                 self._address.port or 0, self._address.host, self._registry
             )
         except (OSError, UnicodeError) as error:
@@ -47,7 +47,7 @@ def multiprocess_metrics(listen: str | None) -> Iterator[Callable[[int, bool], N
         return
     with tempfile.TemporaryDirectory(prefix="enrollment-metrics-") as folder:
         registry = CollectorRegistry()
-        MultiProcessCollector(registry, path=folder)  # type: ignore[no-untyped-call]
+        MultiProcessCollector(registry, path=folder)  # type: ignore[no-untyped-call]  # it has no types
         exposition = Exposition(Address.parse(listen), registry)
         exposition.start()
         # prometheus_client of those processes will look for it.
@@ -61,7 +61,7 @@ def multiprocess_metrics(listen: str | None) -> Iterator[Callable[[int, bool], N
 
 def _bury(folder: Path, pid: int, worked: bool) -> None:
     """What it counted stays counted; who could not even begin leaves nothing behind."""
-    mark_process_dead(pid, str(folder))  # type: ignore[no-untyped-call]
+    mark_process_dead(pid, str(folder))  # type: ignore[no-untyped-call]  # it has no types
     if not worked:
         for path in folder.glob(f"*_{pid}.db"):
             path.unlink()

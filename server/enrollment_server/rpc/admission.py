@@ -7,7 +7,8 @@ from typing import Any
 
 import grpc
 
-from enrollment_server.errors import EnrollmentError, Overloaded, ShuttingDown
+from enrollment_server.errors import Overloaded, ShuttingDown
+from enrollment_server.rpc.errors import Refusal, refusal
 
 
 class CallThreads(ThreadPoolExecutor):
@@ -62,15 +63,18 @@ class Admission:
         self.threads = CallThreads(threads)
         self._queue = queue
         self._closed = False
+        # Made once: there may be many who are refused, and nothing else is to suffer.
+        self._overloaded = refusal(Overloaded())
+        self._shutting_down = refusal(ShuttingDown())
 
     def close(self) -> None:
         """Let no call in any more."""
         self._closed = True
 
-    def refusal(self) -> EnrollmentError | None:
-        """Why the call that has just arrived is not let in; None if it is."""
+    def refusal(self) -> Refusal | None:
+        """What the call that has just arrived is told; None if it is let in."""
         if self._closed:
-            return ShuttingDown()
+            return self._shutting_down
         if self.threads.waiting >= self._queue:
-            return Overloaded()
+            return self._overloaded
         return None

@@ -18,9 +18,9 @@ from google.protobuf.message import DecodeError
 
 from enrollment_server.calls import Call, Metadata, Observer, Tracer
 from enrollment_server.domain import is_id
-from enrollment_server.errors import EnrollmentError, InvalidRequest, Violation
+from enrollment_server.errors import InvalidRequest, Violation
 from enrollment_server.rpc.admission import Admission
-from enrollment_server.rpc.errors import reason_of, refusal, refuse
+from enrollment_server.rpc.errors import Refusal, reason_of, refusal, refuse
 from enrollment_server.rpc.silence import Handler, Silence
 
 REQUEST_ID_KEY = "x-request-id"
@@ -74,11 +74,11 @@ class Calls(grpc.ServerInterceptor):
         metadata = handler_call_details.invocation_metadata
         call = _call(handler_call_details.method.removeprefix(self._prefix), metadata)
         self._observer.started(call.method)
-        error = self._admission.refusal()
-        if error is not None:
+        refused = self._admission.refusal()
+        if refused is not None:
             # As cheaply as can be, for there may be many: in this thread, and without
             # waiting for the request. To the server, a request is a stream of one.
-            turn_away = partial(self._turn_away, call, arrived, error)
+            turn_away = partial(self._turn_away, call, arrived, refused)
             cast(Any, turn_away).experimental_thread_pool = self._this_thread
             return grpc.stream_unary_rpc_method_handler(turn_away)
         # Bytes go in and out: what they mean is not for this thread to find out. A stream of
@@ -88,9 +88,9 @@ class Calls(grpc.ServerInterceptor):
         )
 
     def _turn_away(
-        self, call: Call, arrived: float, error: EnrollmentError, _requests: object, context: Any
+        self, call: Call, arrived: float, refused: Refusal, _requests: object, context: Any
     ) -> None:
-        refuse(context, refusal(error))
+        refuse(context, refused)
         self._finish(call, arrived, context)
         _send_error_alone(context)
 
