@@ -54,7 +54,7 @@ class Limits:
     """How much the server takes on, and for how long."""
 
     threads: int = 64  # calls under way at once; those that wait for a batch count, too
-    batch_size: int = 1  # calls that are answered together at most; 1: each by itself
+    batch_size: int = 64  # calls that are answered together at most; 1: each by itself
     queue: int = 128  # calls that may wait for a thread; more are refused
     pool: int = 8  # connections to the database
     default_timeout: float = 30.0  # seconds for a call that comes without a deadline

@@ -8,6 +8,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import Engine, event, text
 
+from enrollment_server.db.database import Database
+from enrollment_server.db.enrollments import AssociateRequest, Enrollments
+from enrollment_server.deadline import NEVER
 from enrollment_server.errors import (
     CourseNotAssociated,
     CourseNotFound,
@@ -120,6 +123,32 @@ class TestAssociate:
 
         assert [a.created for a in associations] == [True, True]
         assert course_ids(service) == ["algebra", "chess"]
+
+    def test_answers_each_of_a_batch_as_of_one_moment(
+        self, service: AssociationService, engine: Engine
+    ) -> None:
+        taken = service.associate_student_with_courses("ada", ["algebra", "chess"])
+
+        def remove_both() -> None:
+            service.remove_student_course("ada", "algebra")
+            service.remove_student_course("ada", "chess")
+
+        with between_look_and_write(engine, remove_both):
+            before, after = Enrollments(Database(engine)).associate(
+                [
+                    AssociateRequest("ada", ("algebra", "chess")),
+                    AssociateRequest("ada", ("chess", "Biology")),
+                ],
+                NEVER,
+            )
+
+        assert [(a.course_id, a.created, a.create_time) for a in before.associations] == [
+            (a.course_id, False, a.create_time) for a in taken
+        ]
+        assert [(a.course_id, a.created) for a in after.associations] == [
+            ("chess", True),
+            ("Biology", True),
+        ]
 
 
 class TestList:

@@ -69,6 +69,13 @@ class _Found(NamedTuple):
     courses: set[str]
     times: dict[_Pair, datetime]  # since when, of those that are associated
 
+    def lack(self, pairs: Sequence[_Pair]) -> bool:
+        """Whether there are pairs to make, of which all is known that they refer to."""
+        return all(
+            student_id in self.students and course_id in self.courses
+            for student_id, course_id in pairs
+        ) and any(pair not in self.times for pair in pairs)
+
 
 class Enrollments:
     """The association table and what it refers to.
@@ -119,23 +126,20 @@ class Enrollments:
         asked = [[(r.student_id, course_id) for course_id in r.course_ids] for r in requests]
         with unit.reading() as connection:
             found = self._find(connection, {pair for pairs in asked for pair in pairs})
-        # A request that lacks even one association has all of its pairs written, those
-        # that were there a moment ago too: its answer must hold at one moment.
-        to_write = {
-            pair
-            for pairs in asked
-            if all(
-                student in found.students and course in found.courses for student, course in pairs
-            )
-            and any(pair not in found.times for pair in pairs)
-            for pair in pairs
-        }
-        created: set[_Pair] = set()
+        # The answer to a request must hold at one moment: either it holds as it was found,
+        # or all of its pairs are written, those that were there a moment ago too.
+        to_write = {pair for pairs in asked if found.lack(pairs) for pair in pairs}
+        written, created = found, set[_Pair]()
         if to_write:
             with unit.transaction() as transaction:
                 created, times = self._insert(transaction, to_write)
-            found.times.update(times)
-        return [_associate_result(pairs, found, created) for pairs in asked]
+            written = found._replace(times=times)
+        return [
+            _associate_result(pairs, written, created)
+            if found.lack(pairs)
+            else _associate_result(pairs, found, set())
+            for pairs in asked
+        ]
 
     def remove(
         self, requests: Sequence[RemoveRequest], deadline: Deadline, *, patient: bool = True
