@@ -5,6 +5,7 @@ The server hands over a connection; on its own, Alembic uses ENROLLMENT_DATABASE
 
 import os
 import time
+from typing import Any
 
 from alembic import context
 from alembic.util import CommandError
@@ -29,6 +30,10 @@ def migrate(connection: Connection) -> None:
         connection.execute(text(f"SET lock_timeout = '{LOCK_TIMEOUT}'"))
         connection.execute(text(f"SET statement_timeout = '{STATEMENT_TIMEOUT}'"))
         connection.commit()
+    else:
+        # Of the driver: a statement of SQLAlchemy's would begin the transaction that is to wait.
+        driver: Any = connection.connection.driver_connection
+        driver.execute(f"PRAGMA busy_timeout = {LONGEST_WAIT * 1000}")
     context.configure(
         connection=connection,
         target_metadata=Base.metadata,

@@ -202,7 +202,7 @@ class TestSQLiteSettings:
         engine = backends.create_engine(sqlite_databases.fresh(), pool_size=2)
         with (
             engine.connect() as first,
-            engine.execution_options(isolation_level="AUTOCOMMIT").connect() as second,
+            backends.reading(engine).connect() as second,
         ):
             for connection in (first, second):
                 assert connection.exec_driver_sql(f"PRAGMA {pragma}").scalar_one() == value

@@ -43,6 +43,9 @@ BUSY_TIMEOUT = 0.1
 LOCK_TIMEOUT = 0.25
 
 
+_READING = "reading"  # the execution option of connections that begin no transaction
+
+
 class BadDatabaseUrlError(ValueError):
     """The URL is not one that this service can use; the message says why."""
 
@@ -67,7 +70,9 @@ class Backend:
 
     rowset: Callable[[str, Mapping[str, TypeEngine[Any]]], Rowset]
     insert: Callable[[Table], Any]  # an INSERT that knows ON CONFLICT
-    lateral: bool  # whether a subquery in FROM can see the tables before it
+    json_array: Any  # the function that makes a JSON array of its arguments
+    json_array_of_rows: Any  # the aggregate that makes one of a column
+    begin: str  # what begins a transaction that writes
     # What a write returns to name its transaction, and what asks what became of it: a
     # commit can succeed though the connection breaks before the answer.
     transaction_number: ColumnElement[Any]
@@ -87,13 +92,6 @@ def _prepare_sqlite(engine: Engine) -> None:
         cursor.execute("PRAGMA synchronous = FULL")  # a commit survives a power cut
         cursor.execute("PRAGMA foreign_keys = ON")
         cursor.close()
-
-    @event.listens_for(engine, "begin")
-    def begin_immediate(connection: Connection) -> None:
-        # The driver would begin at the first write and as a reader, and a reader that
-        # turns writer can fail whatever it waits.
-        if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def _postgresql_arguments(url: URL, timeouts: Timeouts) -> dict[str, Any]:
@@ -125,7 +123,10 @@ _BACKENDS = {
     "sqlite": Backend(
         rowset=JsonRowset,
         insert=sqlite.insert,
-        lateral=False,
+        json_array=func.json_array,
+        json_array_of_rows=func.json_group_array,
+        # As a writer: a reader that turns writer can fail whatever it waits.
+        begin="BEGIN IMMEDIATE",
         transaction_number=null(),  # no connection to lose
         transaction_status=None,
         cancel=None,
@@ -135,7 +136,9 @@ _BACKENDS = {
     "postgresql": Backend(
         rowset=ArrayRowset,
         insert=postgresql.insert,
-        lateral=True,
+        json_array=func.json_build_array,
+        json_array_of_rows=func.json_agg,
+        begin="BEGIN",
         transaction_number=cast(func.pg_current_xact_id(), Text),
         transaction_status=text("SELECT pg_xact_status(CAST(CAST(:number AS text) AS xid8))"),
         cancel=lambda connection: connection.cancel_safe(timeout=CONNECT_TIMEOUT),
@@ -197,6 +200,8 @@ def create_engine(url: URL, *, pool_size: int = 1, timeouts: Timeouts = DEFAULT_
     engine = sqlalchemy.create_engine(
         url,
         connect_args=backend.connect_args(url, timeouts),
+        # To the driver, always: to switch with each use costs as much as a statement.
+        isolation_level="AUTOCOMMIT",
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=CONNECT_TIMEOUT,
@@ -204,4 +209,17 @@ def create_engine(url: URL, *, pool_size: int = 1, timeouts: Timeouts = DEFAULT_
         hide_parameters=True,
     )
     backend.prepare(engine)
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        options = connection.get_execution_options()
+        # Whoever has asked for an isolation level has the driver begin, or wants no transaction.
+        if not options.get(_READING) and "isolation_level" not in options:
+            connection.exec_driver_sql(backend.begin)
+
     return engine
+
+
+def reading(engine: Engine) -> Engine:
+    """The same engine, for reads: no transaction, so each statement is one round trip."""
+    return engine.execution_options(**{_READING: True})

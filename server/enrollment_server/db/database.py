@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import QueuePool
 
 from enrollment_server.db import faults
-from enrollment_server.db.backends import CONNECT_TIMEOUT, backend_of
+from enrollment_server.db.backends import CONNECT_TIMEOUT, backend_of, reading
 from enrollment_server.db.connecting import connecting_until
 from enrollment_server.db.watch import Watch
 from enrollment_server.deadline import TICK, Deadline
@@ -48,7 +48,7 @@ class Database:
         backend = backend_of(engine)
         self.engine = engine
         self.metrics = metrics or Metrics()
-        self.autocommit = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self.reading = reading(engine)
         self.transaction_status = backend.transaction_status
         self.watch = Watch(backend.cancel) if backend.cancel else None
         self._slots = threading.BoundedSemaphore(self._pool.size())
@@ -158,7 +158,7 @@ class Unit:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A connection for reads: each statement is one round trip, without a transaction."""
-        with self._connection(self._database.autocommit) as connection:
+        with self._connection(self._database.reading) as connection:
             yield connection
 
     @contextmanager

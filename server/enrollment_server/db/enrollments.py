@@ -5,7 +5,7 @@ requests; one call is a batch of one. The answers are facts: what they mean for 
 is for the service to say.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum, auto
@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 
 from enrollment_server.db.backends import backend_of
 from enrollment_server.db.database import Database, Transaction, Unit
+from enrollment_server.db.models import utc
 from enrollment_server.db.statements import Statements
 from enrollment_server.deadline import Deadline
 from enrollment_server.domain import Association, Course, Page, StudentCourse
@@ -94,20 +95,20 @@ class Enrollments:
         self, requests: Sequence[PageRequest], deadline: Deadline, *, patient: bool = True
     ) -> list[Page | None]:
         """A page for each request; None where the student is unknown."""
-        rows = [(number, r.student_id, r.after, r.size + 1) for number, r in enumerate(requests)]
-        executions = self._statements.page_parameters(rows)
+        # One more than asked for tells whether there are more.
+        sizes: dict[int, list[tuple[int, str, str]]] = {r.size + 1: [] for r in requests}
+        for number, r in enumerate(requests):
+            sizes[r.size + 1].append((number, r.student_id, r.after))
 
         def work(unit: Unit) -> list[Page | None]:
-            found: dict[int, list[StudentCourse]] = {}
+            pages: list[Page | None] = [None] * len(requests)
             with unit.reading() as connection:
-                for parameters in executions:
-                    result = connection.execute(self._statements.list_pages, parameters)
-                    for number, course_id, code, title, create_time in result:
-                        courses = found.setdefault(number, [])
-                        if course_id is not None:
-                            course = Course(course_id, code or "", title)
-                            courses.append(StudentCourse(course, create_time))
-            return [_page(found.get(number), r.size) for number, r in enumerate(requests)]
+                for size, rows in sizes.items():
+                    parameters = {**self._statements.pages.parameters(rows), "size": size}
+                    found = connection.execute(self._statements.list_pages, parameters)
+                    for number, courses in found.all():
+                        pages[number] = _page(courses or (), requests[number].size)
+            return pages
 
         return self._database.run(work, deadline, patient=patient)
 
@@ -158,7 +159,7 @@ class Enrollments:
     def _find(self, connection: Connection, pairs: set[_Pair]) -> _Found:
         parameters = self._statements.pairs.parameters(sorted(pairs))
         found = _Found(set(), set(), {})
-        rows = connection.execute(self._statements.find_pairs, parameters)
+        rows = connection.execute(self._statements.find_pairs, parameters).all()
         for student_id, course_id, student_known, course_known, create_time in rows:
             if student_known:
                 found.students.add(student_id)
@@ -179,7 +180,7 @@ class Enrollments:
         result = transaction.connection.execute(
             self._statements.insert_pairs, {**parameters, "create_time": now}
         )
-        created = _pairs_written(transaction, result)
+        created = _pairs_written(transaction, result.all())
         times = dict.fromkeys(created, now)
         if created != pairs:
             times |= self._find(transaction.connection, pairs - created).times
@@ -190,7 +191,7 @@ class Enrollments:
     ) -> list[RemoveResult]:
         parameters = self._statements.pairs.parameters(sorted(set(requests)))
         result = transaction.connection.execute(self._statements.delete_pairs, parameters)
-        deleted = _pairs_written(transaction, result)
+        deleted = _pairs_written(transaction, result.all())
         students = {r.student_id for r in requests if r not in deleted}
         if students:
             parameters = self._statements.students.parameters([(s,) for s in sorted(students)])
@@ -210,18 +211,20 @@ class Enrollments:
         return results
 
 
-def _pairs_written(transaction: Transaction, result: Iterable[Any]) -> set[_Pair]:
+def _pairs_written(transaction: Transaction, rows: Sequence[Any]) -> set[_Pair]:
     pairs = set()
-    for student_id, course_id, number in result:
+    for student_id, course_id, number in rows:
         pairs.add((student_id, course_id))
         transaction.number = number
     return pairs
 
 
-def _page(courses: list[StudentCourse] | None, size: int) -> Page | None:
-    if courses is None:
-        return None
-    # SQL promises no order for what a join does with an ordered subquery.
+def _page(rows: Sequence[tuple[str, str | None, str, str]], size: int) -> Page:
+    courses = [
+        StudentCourse(Course(course_id, code or "", title), utc(create_time))
+        for course_id, code, title, create_time in rows
+    ]
+    # SQL promises no order for what is made of an ordered subquery.
     courses.sort(key=lambda student_course: student_course.course.id)
     return Page(courses=tuple(courses[:size]), more=len(courses) > size)
 

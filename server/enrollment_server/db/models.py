@@ -28,6 +28,12 @@ class UtcDateTime(TypeDecorator[datetime]):
         return found if found is None or found.tzinfo else found.replace(tzinfo=UTC)
 
 
+def utc(spelled: str) -> datetime:
+    """The moment that a UtcDateTime is in JSON."""
+    found = datetime.fromisoformat(spelled)
+    return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+
+
 class Base(DeclarativeBase):
     """Names every constraint, so that a later revision can speak of it."""
 

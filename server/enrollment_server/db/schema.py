@@ -155,8 +155,7 @@ def _unfit_tables(inspector: Inspector) -> list[str]:
 
 @contextmanager
 def _reading(engine: Engine) -> Iterator[Connection]:
-    autocommit = engine.execution_options(isolation_level="AUTOCOMMIT")
-    with _unavailable_if_unreachable(), autocommit.connect() as connection:
+    with _unavailable_if_unreachable(), backends.reading(engine).connect() as connection:
         yield connection
 
 

@@ -4,10 +4,10 @@ Each works on a rowset, so its text does not depend on how many rows it is for, 
 carries `student_id`, by which the tables may one day be sharded.
 """
 
-from collections.abc import Sequence
 from typing import Any, cast
 
 from sqlalchemy import (
+    JSON,
     FromClause,
     Insert,
     Integer,
@@ -43,7 +43,7 @@ class Statements:
         self.students = backend.rowset("asked", {"student_id": Text()})
         self.pairs = backend.rowset("asked", {"student_id": Text(), "course_id": Text()})
         self.pages = backend.rowset(
-            "asked", {"number": Integer(), "student_id": Text(), "after": Text(), "size": Integer()}
+            "asked", {"number": Integer(), "student_id": Text(), "after": Text()}
         )
         self.find_students = self._find_students()
         self.find_pairs = self._find_pairs()
@@ -131,38 +131,25 @@ class Statements:
         )
 
     def _list_pages(self) -> Select[Any]:
-        """Of each page asked for whose student exists: its courses, or one row of nulls.
+        """Of each page asked for whose student exists: its number, and its courses.
 
-        Where the backend has no lateral subqueries, it is for one page at a time.
+        `size` is how many courses a page has at most. They come as one value, a JSON array:
+        drivers hand over rows one by one, and every time other threads may take over.
         """
-        known: FromClause
-        if self._backend.lateral:
-            asked = self.pages.table.c
-            number, student_id, after, size = (
-                asked.number,
-                asked.student_id,
-                asked.after,
-                asked.size,
-            )
-            known = self.pages.table.join(students, students.c.id == student_id)
-        else:
-            number, student_id, after, size = (
-                bindparam(name) for name in ("number", "student_id", "after", "size")
-            )
-            known = select(students.c.id).where(students.c.id == student_id).subquery("known")
+        asked = self.pages.table
         page = (
             select(courses, student_courses.c.create_time)
             .join(courses, courses.c.id == student_courses.c.course_id)
-            .where(student_courses.c.student_id == student_id, student_courses.c.course_id > after)
+            .where(
+                student_courses.c.student_id == asked.c.student_id,
+                student_courses.c.course_id > asked.c.after,
+            )
             .order_by(student_courses.c.course_id)
-            .limit(size)
+            .limit(bindparam("size"))
+            .correlate(asked)
+            .subquery("page")
         )
-        pages = page.lateral("page") if self._backend.lateral else page.subquery("page")
-        return select(number, pages).select_from(known.outerjoin(pages, true()))
-
-    def page_parameters(self, rows: Sequence[tuple[int, str, str, int]]) -> list[dict[str, Any]]:
-        """The parameters of `list_pages`, one element for each time it has to be executed."""
-        if self._backend.lateral:
-            return [self.pages.parameters(rows)]
-        names = ("number", "student_id", "after", "size")
-        return [dict(zip(names, row, strict=True)) for row in rows]
+        row = self._backend.json_array(*page.c)
+        rows = select(self._backend.json_array_of_rows(row, type_=JSON)).scalar_subquery()
+        known = asked.join(students, students.c.id == asked.c.student_id)
+        return select(asked.c.number, rows).select_from(known)
