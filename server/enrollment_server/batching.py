@@ -26,7 +26,7 @@ class _Turn(Enum):
 
     WAITS = auto()  # for a batch
     IN_BATCH = auto()  # that another thread works on
-    LEADS = auto()  # its thread works on its batch
+    LEADS = auto()  # its thread works on a batch, with it and those that wait
     ALONE = auto()  # its thread works on it alone
     ANSWERED = auto()
     LEFT = auto()  # nobody waits for it any more
@@ -41,7 +41,6 @@ class _Waiter(Generic[Request, Result]):
         self.request = request
         self.deadline = deadline
         self.turn = _Turn.WAITS
-        self.batch: list[_Waiter[Request, Result]] = []  # that it leads
         self.apart: list[tuple[Hashable, _Apart]] = []  # what its thread keeps out of batches
         self.error: Exception | None = None
         self._told = threading.Lock()  # the cheapest thing that a thread can wait for
@@ -125,9 +124,16 @@ class Batcher(Generic[Request, Result]):
             waiter.error = DatabaseUnavailable()
 
     def _begin(self) -> None:
-        """Have one of those who wait lead a batch of them. With the lock."""
-        batch: list[_Waiter[Request, Result]] = []
-        while self._waiting and len(batch) < self._size:
+        """Have the first of those who wait lead a batch. With the lock."""
+        leader = self._next()
+        self._at_work = leader is not None
+        if leader:
+            leader.turn = _Turn.LEADS
+            leader.tell()
+
+    def _next(self) -> "_Waiter[Request, Result] | None":
+        """The next of those who wait that can be in a batch. With the lock."""
+        while self._waiting:
             waiter = self._waiting.popleft()
             if waiter.deadline.over:
                 waiter.turn, waiter.error = _Turn.LEFT, DatabaseUnavailable()
@@ -136,23 +142,24 @@ class Batcher(Generic[Request, Result]):
                 self._set_apart(waiter)
                 waiter.tell()
             else:
-                waiter.turn = _Turn.IN_BATCH
-                batch.append(waiter)
-        self._at_work = bool(batch)
-        if batch:
-            # The most patient one: so the work has the time of all of them.
-            leader = max(batch, key=lambda waiter: waiter.deadline.remaining())
-            leader.turn, leader.batch = _Turn.LEADS, batch
-            leader.tell()
+                return waiter
+        return None
 
     def _lead(self, leader: _Waiter[Request, Result]) -> None:
-        batch = leader.batch
+        batch = [leader]
         again = False
-        for waiter in batch:
-            waiter.error = RuntimeError("the batch ended without an answer")
         try:
+            # Now, and not when the last batch ended: more have come until this thread woke.
+            with self._lock:
+                while len(batch) < self._size and (waiter := self._next()):
+                    waiter.turn = _Turn.IN_BATCH
+                    batch.append(waiter)
+            for waiter in batch:
+                waiter.error = RuntimeError("the batch ended without an answer")
             self._took(len(batch))
-            again = self._work_on(batch, leader.deadline)
+            # The work has the time of the most patient one.
+            deadlines = [waiter.deadline for waiter in batch]
+            again = self._work_on(batch, max(deadlines, key=Deadline.remaining))
         finally:
             with self._lock:
                 told = [waiter for waiter in batch if waiter.turn is _Turn.IN_BATCH]
@@ -161,9 +168,9 @@ class Batcher(Generic[Request, Result]):
                         self._set_apart(waiter)
                     else:
                         waiter.turn = _Turn.ANSWERED
+                for waiter in told:
+                    waiter.tell()
                 self._begin()
-            for waiter in told:
-                waiter.tell()
 
     def _work_on(self, batch: list[_Waiter[Request, Result]], deadline: Deadline) -> bool:
         """Give each its result or its error; returns whether they are to try again, alone."""
