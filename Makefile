@@ -34,8 +34,8 @@ soak: $(BIN)/installed ## run the long runs at full length, some minutes each
 overload: $(BIN)/installed ## measure a server under ten times the callers it can take
 	$(BIN)/python -m bench.overload
 
-bench: $(BIN)/installed ## measure the server beside itself without batches, and without a database
-	$(BIN)/python -m bench.compare
+bench: .venv-bench/bin/installed ## measure the server beside others: an hour, and plots in docs/
+	.venv-bench/bin/python -m bench.compare --plots docs
 
 check: $(BIN)/installed ## format, lint, types, contract, generated code, import rules
 	$(BIN)/ruff format --check
@@ -67,6 +67,7 @@ LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hash
 lock: $(BIN)/installed ## write versions and hashes to requirements/: the newest allowed, and the oldest
 	$(BIN)/$(LOCK) --upgrade pyproject.toml --group dev -o requirements/dev.txt
 	$(BIN)/$(LOCK) --upgrade -c requirements/dev.txt pyproject.toml --extra tracing -o requirements/server.txt
+	$(BIN)/$(LOCK) --upgrade -c requirements/dev.txt pyproject.toml --group bench -o requirements/bench.txt
 	$(BIN)/$(LOCK) --upgrade --group supply-chain -o requirements/audit.txt
 	$(BIN)/$(LOCK) --resolution lowest-direct pyproject.toml --group test -o requirements/oldest.txt
 
@@ -86,6 +87,11 @@ $(BIN)/installed: requirements/dev.txt $(SETUP)
 .venv-oldest/bin/installed: requirements/oldest.txt $(SETUP)
 	@$(call install,.venv-oldest,$<)
 	@$(call link,.venv-oldest)
+	@touch $@
+
+.venv-bench/bin/installed: requirements/bench.txt $(SETUP)
+	@$(call install,.venv-bench,$<)
+	@$(call link,.venv-bench)
 	@touch $@
 
 .venv-server/bin/installed: requirements/server.txt

@@ -5,7 +5,6 @@ Run as a program, it is one process of writers.
 
 import asyncio
 import json
-import random
 import re
 import shutil
 import statistics
@@ -13,18 +12,20 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import grpc
 
-from bench.servers import COURSES, STUDENTS, Server
+from bench.servers import STUDENTS, Server, fresh_pair
 from enrollment.v1 import enrollment_pb2 as pb
 from enrollment.v1.enrollment_pb2_grpc import EnrollmentServiceStub
 
 PROCESSES = 8  # of h2load, each with one connection, and a student of its own
 WRITERS = 2  # processes
+CHANNELS = 4  # of each writing process
+ASSOCIATED = 3  # courses in a call
 SERVICE = "enrollment.v1.EnrollmentService"
 
 
@@ -35,13 +36,28 @@ class Measured(NamedTuple):
     p50: float  # milliseconds
     p99: float  # milliseconds
     cpu: float  # microseconds of the server's processor time for each call
+    statements: float  # for each call
 
 
-def measured(latencies: Sequence[float], seconds: float, cpu: float) -> Measured:
-    """`latencies` are in milliseconds, `cpu` in seconds."""
-    quantiles = statistics.quantiles(latencies, n=100)
-    count = len(latencies)
-    return Measured(count / seconds, quantiles[49], quantiles[98], cpu / count * 1e6)
+class Meter:
+    """What a server uses from now on."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._cpu = server.cpu()
+        self._statements = server.statements()
+
+    def read(self, latencies: Sequence[float], seconds: float) -> Measured:
+        """`latencies`, in milliseconds, are of all calls meanwhile."""
+        calls = len(latencies)
+        quantiles = statistics.quantiles(latencies, n=100)
+        return Measured(
+            calls / seconds,
+            quantiles[49],
+            quantiles[98],
+            (self._server.cpu() - self._cpu) / calls * 1e6,
+            (self._server.statements() - self._statements) / calls,
+        )
 
 
 def lists(server: Server, callers: int, seconds: int) -> Measured:
@@ -51,75 +67,144 @@ def lists(server: Server, callers: int, seconds: int) -> Measured:
     processes = min(callers, PROCESSES)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        cpu = server.cpu()
+        meter = Meter(server)
         running = []
         for number in range(processes):
-            request = pb.ListStudentCoursesRequest(student_id=f"s-{number * 100}")
-            encoded = request.SerializeToString()
-            body = folder / f"request{number}"
-            body.write_bytes(b"\0" + len(encoded).to_bytes(4, "big") + encoded)
-            command = ["h2load", f"--duration={seconds}", "--clients=1"]
-            command += [f"--max-concurrent-streams={callers // processes}", f"--data={body}"]
-            command += ["--header=content-type:application/grpc", "--header=te:trailers"]
-            command += [f"--log-file={folder / f'log{number}'}"]
-            command += [f"http://{server.address}/{SERVICE}/ListStudentCourses"]
+            student = f"s-{number * 100}"
+            command = ["h2load", f"--duration={seconds}", f"--log-file={folder / f'log{number}'}"]
+            if server.http:
+                command += ["--h1", f"--clients={callers // processes}"]
+                command += [f"http://{server.address}/students/{student}/courses"]
+            else:
+                encoded = pb.ListStudentCoursesRequest(student_id=student).SerializeToString()
+                body = folder / f"request{number}"
+                body.write_bytes(b"\0" + len(encoded).to_bytes(4, "big") + encoded)
+                command += ["--clients=1", f"--max-concurrent-streams={callers // processes}"]
+                command += [f"--data={body}", "--header=content-type:application/grpc"]
+                command += ["--header=te:trailers"]
+                command += [f"http://{server.address}/{SERVICE}/ListStudentCourses"]
             running.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
         outputs = [process.communicate()[0] for process in running]
-        cpu = server.cpu() - cpu
         for output in outputs:
             assert re.search(r"\b0 failed, 0 errored, 0 timeout", output), output
+            assert re.search(r"\b0 4xx, 0 5xx", output), output
         # Each line has a start, a status, and microseconds.
         latencies = [
             int(line.split()[2]) / 1000
             for number in range(processes)
             for line in (folder / f"log{number}").read_text().splitlines()
         ]
-    return measured(latencies, seconds, cpu)
+        return meter.read(latencies, seconds)
 
 
-def writes(method: str, server: Server, callers: int, seconds: int) -> Measured:
-    """So many calls in flight of AssociateCourses (3 new ones) or RemoveCourse."""
+def writes(method: str, server: Server, callers: int, seconds: int, first: int) -> Measured:
+    """So many calls in flight of AssociateCourses, 3 at a time, or RemoveCourse.
+
+    Each of `pairs` that are not used elsewhere, from the number `first` on.
+    """
     processes = min(callers, WRITERS)
-    cpu = server.cpu()
-    command = [sys.executable, "-m", "bench.load", method, server.address]
-    command += [str(callers // processes), str(seconds)]
-    running = [
-        subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(processes)
-    ]
-    latencies = [one for p in running for one in json.loads(p.communicate()[0])]
-    return measured(latencies, seconds, server.cpu() - cpu)
+    meter = Meter(server)
+    running = []
+    for number in range(processes):
+        command = [sys.executable, "-m", "bench.load", method, server.address]
+        command += ["http" if server.http else "grpc", str(callers // processes), str(seconds)]
+        command += [str(first + number), str(processes)]
+        running.append(subprocess.Popen(command, stdout=subprocess.PIPE, text=True))
+    latencies = [one for process in running for one in json.loads(process.communicate()[0])]
+    return meter.read(latencies, seconds)
 
 
-async def write(method: str, address: str, callers: int, seconds: float) -> list[float]:
+Write = Callable[[int, int], Awaitable[None]]  # takes the caller's number, and the call's
+
+
+class GrpcWriters:
+    """Writes over gRPC; a failure is an exception."""
+
+    def __init__(self, address: str) -> None:
+        options = [("grpc.use_local_subchannel_pool", 1)]
+        self._channels = [grpc.aio.insecure_channel(address, options) for _ in range(CHANNELS)]
+        self._stubs = [EnrollmentServiceStub(channel) for channel in self._channels]
+
+    async def associate(self, caller: int, number: int) -> None:
+        student, courses = to_associate(number)
+        request = pb.AssociateCoursesRequest(student_id=student, course_ids=courses)
+        await self._stubs[caller % CHANNELS].AssociateCourses(request)
+
+    async def remove(self, caller: int, number: int) -> None:
+        student, course = fresh_pair(number)
+        request = pb.RemoveCourseRequest(student_id=student, course_id=course)
+        await self._stubs[caller % CHANNELS].RemoveCourse(request)
+
+    async def close(self) -> None:
+        for channel in self._channels:
+            await channel.close()
+
+
+class HttpWriters:
+    """Writes over HTTP/1.1, a connection for each caller; a failure is an exception."""
+
+    def __init__(self, address: str) -> None:
+        self._address = address
+        self._connections: dict[int, tuple[asyncio.StreamReader, asyncio.StreamWriter]] = {}
+
+    async def associate(self, caller: int, number: int) -> None:
+        student, courses = to_associate(number)
+        body = json.dumps({"course_ids": courses})
+        await self._send(caller, "POST", f"/students/{student}/courses", body)
+
+    async def remove(self, caller: int, number: int) -> None:
+        student, course = fresh_pair(number)
+        await self._send(caller, "DELETE", f"/students/{student}/courses/{course}", "")
+
+    async def _send(self, caller: int, method: str, path: str, body: str) -> None:
+        if caller not in self._connections:
+            host, port = self._address.split(":")
+            self._connections[caller] = await asyncio.open_connection(host, int(port))
+        reader, writer = self._connections[caller]
+        head = f"{method} {path} HTTP/1.1\r\nhost: {self._address}\r\n"
+        head += f"content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
+        writer.write((head + body).encode())
+        answer = (await reader.readuntil(b"\r\n\r\n")).decode()
+        length = re.search(r"content-length: (\d+)", answer)
+        assert answer.startswith("HTTP/1.1 200"), answer
+        assert length, answer
+        await reader.readexactly(int(length[1]))
+
+    async def close(self) -> None:
+        for _, writer in self._connections.values():
+            writer.close()
+
+
+def to_associate(number: int) -> tuple[str, list[str]]:
+    """The student and the courses of a call."""
+    turn, place = divmod(number, STUDENTS)
+    pairs = [fresh_pair((turn * ASSOCIATED + k) * STUDENTS + place) for k in range(ASSOCIATED)]
+    return pairs[0][0], [course for _, course in pairs]
+
+
+async def write(write_one: Write, callers: int, seconds: float, numbers: range) -> list[float]:
     """The milliseconds that each call took."""
     latencies: list[float] = []
-    options = [("grpc.use_local_subchannel_pool", 1)]
-    channels = [grpc.aio.insecure_channel(address, options) for _ in range(4)]
+    left = iter(numbers)
     end = time.monotonic() + seconds
 
-    async def again_and_again(stub: Any) -> None:
+    async def again_and_again(caller: int) -> None:
         while (start := time.monotonic()) < end:
-            student = f"s-{random.randrange(STUDENTS)}"
-            courses = [f"c-{number}" for number in random.sample(range(COURSES), 3)]
-            if method == "AssociateCourses":
-                await stub.AssociateCourses(
-                    pb.AssociateCoursesRequest(student_id=student, course_ids=courses)
-                )
-            else:
-                await stub.RemoveCourse(
-                    pb.RemoveCourseRequest(
-                        student_id=student, course_id=courses[0], allow_missing=True
-                    )
-                )
+            await write_one(caller, next(left))
             latencies.append((time.monotonic() - start) * 1000)
 
-    stubs = [EnrollmentServiceStub(channel) for channel in channels]
-    await asyncio.gather(*(again_and_again(stubs[n % 4]) for n in range(callers)))
-    for channel in channels:
-        await channel.close()
+    await asyncio.gather(*(again_and_again(caller) for caller in range(callers)))
     return latencies
 
 
+async def main() -> None:
+    method, address, protocol, callers, seconds, first, step = sys.argv[1:]
+    writers = HttpWriters(address) if protocol == "http" else GrpcWriters(address)
+    write_one = writers.associate if method == "AssociateCourses" else writers.remove
+    numbers = range(int(first), 10**9, int(step))
+    json.dump(await write(write_one, int(callers), float(seconds), numbers), sys.stdout)
+    await writers.close()
+
+
 if __name__ == "__main__":
-    method, address, callers, seconds = sys.argv[1:]
-    json.dump(asyncio.run(write(method, address, int(callers), float(seconds))), sys.stdout)
+    asyncio.run(main())

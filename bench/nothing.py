@@ -37,4 +37,4 @@ class Nothing:
 if __name__ == "__main__":
     root: Any = app
     root.AssociationService = Nothing
-    main(["serve", "--listen=127.0.0.1:0", *sys.argv[1:]])
+    main(sys.argv[1:])

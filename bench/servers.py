@@ -1,17 +1,19 @@
-"""What is measured: the server, with a database of students who take courses."""
+"""What is measured: servers, of a database of students who take courses."""
 
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
-BIN = Path(sys.executable).parent
-SERVER = BIN / "enrollment-server"
+from bench.statements import Counted
+
+SERVER = Path(sys.executable).parent / "enrollment-server"
 STUDENTS, COURSES, TAKEN = 20_000, 2_000, 5  # students, courses, courses of each student
 
 
@@ -20,33 +22,54 @@ class Server:
     """A server, running."""
 
     address: str
+    http: bool  # or else gRPC
     process: psutil.Process
+    counted: Counted
 
     def cpu(self) -> float:
         """Seconds of processor time that it has used, with all of its threads."""
         times = self.process.cpu_times()
         return float(times.user + times.system)
 
-
-@contextmanager
-def serving(command: list[str | Path]) -> Iterator[Server]:
-    """Run a server, which says on standard output at which address it is ready."""
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    ) as process:
-        assert process.stdout is not None
-        yield Server(process.stdout.readline().split()[-1], psutil.Process(process.pid))
-        process.terminate()
+    def statements(self) -> int:
+        """How many statements it has run."""
+        return self.counted.read()
 
 
-def serve(url: str, *flags: str) -> list[str | Path]:
-    """The command that serves this database."""
-    return [SERVER, "serve", "--listen=127.0.0.1:0", f"--database-url={url}", *flags]
+@dataclass(frozen=True)
+class Kind:
+    """A kind of server."""
+
+    name: str
+    module: str  # of this package
+    flags: Sequence[str] = ()
+    http: bool = False
+
+    @contextmanager
+    def serving(self, url: str) -> Iterator[Server]:
+        """Have one serve the database at this URL."""
+        with tempfile.TemporaryDirectory() as folder:
+            counted = Counted(Path(folder) / "statements")
+            command = [sys.executable, "-m", self.module]
+            if self.http:
+                command += [url, str(counted.path)]
+            else:
+                command += [str(counted.path)] if self.module == "bench.counted" else []
+                command += ["serve", "--listen=127.0.0.1:0", f"--database-url={url}", *self.flags]
+            # It says on standard output at which address it is ready.
+            with subprocess.Popen(
+                command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+            ) as process:
+                assert process.stdout is not None
+                address = process.stdout.readline().split()[-1]
+                yield Server(address, self.http, psutil.Process(process.pid), counted)
+                process.terminate()
 
 
-def serve_nothing(url: str) -> list[str | Path]:
-    """The command of the same server without a database: what gRPC in Python can do at most."""
-    return [sys.executable, "-m", "bench.nothing", f"--database-url={url}"]
+BATCHES = Kind("batches", "bench.counted")
+ONE_BY_ONE = Kind("one by one", "bench.counted", ["--batch-size=1"])
+NOTHING = Kind("no database", "bench.nothing")
+FASTAPI = Kind("FastAPI", "bench.fastapi_server", http=True)
 
 
 def fill(url: str, folder: Path) -> None:
@@ -67,3 +90,10 @@ def fill(url: str, folder: Path) -> None:
     environment = {**os.environ, "ENROLLMENT_DATABASE_URL": url}
     for command in (["migrate"], ["load", *flags]):
         subprocess.run([SERVER, *command], check=True, stdout=subprocess.DEVNULL, env=environment)
+
+
+def fresh_pair(number: int) -> tuple[str, str]:
+    """A student and a course; another pair for each number, and none that `fill` associates."""
+    turn, place = divmod(number, STUDENTS)
+    student = place * 7919 % STUDENTS  # all over the table, as callers are
+    return f"s-{student}", f"c-{(student + TAKEN + turn) % COURSES}"

@@ -18,8 +18,8 @@ from enrollment_server.ops.exposition import Exposition
 from enrollment_server.ops.health import Health
 from enrollment_server.ops.logging import CallLog
 from enrollment_server.ops.monitor import Monitor
-from enrollment_server.ops.observers import Observers
 from enrollment_server.ops.reflection import add_reflection
+from enrollment_server.ops.telemetry import Telemetry
 from enrollment_server.ops.tracing import Tracing
 from enrollment_server.reloading import Reloaded
 from enrollment_server.rpc import tls
@@ -81,13 +81,16 @@ class App:
             else enrollments,
             self.metrics,
         )
+        self._telemetry = Telemetry(
+            self.metrics, CallLog(settings.log_format, hash_ids=settings.hash_ids)
+        )
         self._admission = Admission(threads=limits.threads, queue=limits.queue)
         self._silence = Silence()
         self._health = Health(SERVICE)
         self._server = create_server(
             service,
             self._admission,
-            Observers(self.metrics, CallLog(hash_ids=settings.hash_ids)),
+            self._telemetry,
             guard=_guard(access),
             tracer=self._tracing,
             silence=self._silence,
@@ -112,6 +115,7 @@ class App:
         bound = self._address.listen(self._server, self._credentials, reserved=self._share_port)
         if self._exposition:
             self._exposition.start()
+        self._telemetry.start()
         self._server.start()
         self._set_serving(True)
         self._monitor.start()
@@ -134,6 +138,7 @@ class App:
             self._silence.end(quickly)
             # Callers have been refused for long enough: this sends them elsewhere.
             self._server.stop(timeout - quickly).wait()
+        self._telemetry.stop(QUICKLY)
         self._database.engine.dispose()
         self._probe.dispose()
         if self._tracing:

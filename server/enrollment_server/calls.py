@@ -20,6 +20,7 @@ class Call:
     code: str = "OK"  # the name of its gRPC status code
     reason: str = ""  # of ErrorReason, without its prefix; empty if OK
     seconds: float = 0.0  # from its arrival to its answer
+    end_time: float = 0.0  # when it was answered, in seconds since the epoch
     request_size: int = 0  # bytes
     response_size: int = 0  # bytes
 

@@ -4,6 +4,8 @@ The calls have the names and buckets of gRPC's own server metrics (gRFC A66), as
 spells them; the rest begins with `enrollment_`. docs/operations.md lists them all.
 """
 
+from functools import cache
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from enrollment_server.calls import Call
@@ -22,6 +24,8 @@ class Metrics:
     def __init__(self, service: str = "", registry: CollectorRegistry | None = None) -> None:
         self.registry = registry or CollectorRegistry()
         self._service = service
+        self._started_of = cache(self._find_started)
+        self._ended_of = cache(self._find_ended)
 
         self._started = self._counter("grpc_server_call_started", "Calls begun", "grpc_method")
         labels = ("grpc_method", "grpc_status")
@@ -65,18 +69,28 @@ class Metrics:
         self.serving = self._gauge("enrollment_serving", "Servers whose health is SERVING")
 
     def started(self, method: str) -> None:
-        self._started.labels(self._full(method)).inc()
+        self._started_of(method).inc()
 
     def ended(self, call: Call) -> None:
-        labels = (self._full(call.method), call.code)
-        self._seconds.labels(*labels).observe(call.seconds)
-        self._sent.labels(*labels).observe(call.response_size)
-        self._received.labels(*labels).observe(call.request_size)
+        seconds, sent, received = self._ended_of(call.method, call.code)
+        seconds.observe(call.seconds)
+        sent.observe(call.response_size)
+        received.observe(call.request_size)
         if call.reason == "OVERLOADED":
             self._shed.inc()
 
-    def _full(self, method: str) -> str:
-        return f"{self._service}/{method}"
+    # Methods and codes are few, and to look up a metric's child takes as long as to count.
+
+    def _find_started(self, method: str) -> Counter:
+        return self._started.labels(f"{self._service}/{method}")
+
+    def _find_ended(self, method: str, code: str) -> tuple[Histogram, Histogram, Histogram]:
+        labels = (f"{self._service}/{method}", code)
+        return (
+            self._seconds.labels(*labels),
+            self._sent.labels(*labels),
+            self._received.labels(*labels),
+        )
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
         return Counter(name, text, labels, registry=self.registry)

@@ -18,6 +18,8 @@ from tests.support.waiting import wait_until
 
 SERVICE = "enrollment.v1.EnrollmentService"
 
+Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
+
 
 @pytest.fixture
 def url(sqlite_databases: Databases) -> URL:
@@ -26,7 +28,7 @@ def url(sqlite_databases: Databases) -> URL:
     return url
 
 
-def scrape(address: str) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
+def scrape(address: str) -> Samples:
     """The value of every sample, by name and labels."""
     with urllib.request.urlopen(f"http://{address}/metrics") as response:
         text = response.read().decode()
@@ -35,6 +37,16 @@ def scrape(address: str) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
         for family in text_string_to_metric_families(text)
         for sample in family.samples
     }
+
+
+def told(samples: Samples, method: str) -> float:
+    """How many calls of a method the metrics tell of, whatever became of them."""
+    return sum(
+        value
+        for (name, labels), value in samples.items()
+        if name == "grpc_server_call_duration_seconds_count"
+        and ("grpc_method", f"{SERVICE}/{method}") in labels
+    )
 
 
 def test_metrics_agree_with_what_was_called(serve: Serve, url: URL) -> None:
@@ -49,6 +61,9 @@ def test_metrics_agree_with_what_was_called(serve: Serve, url: URL) -> None:
             client.associate_courses("ada", ["x"])
         list(client.list_student_courses("ada"))
         client.remove_course("ada", "chess")
+        # Told last, and a little later than the call is answered.
+        last = ("AssociateCourses", "ListStudentCourses", "RemoveCourse")
+        wait_until(lambda: sum(told(scrape(address), method) for method in last) == 6)
         samples = scrape(address)
 
     def value(name: str, method: str = "", **labels: str) -> float:

@@ -29,8 +29,7 @@ def configured_as_before() -> Iterator[None]:
 
 
 def test_a_call_is_a_json_object(capsys: pytest.CaptureFixture[str]) -> None:
-    logging.configure("json")
-    logging.CallLog().ended(CALL)
+    logging.CallLog("json").write([CALL])
 
     line = json.loads(capsys.readouterr().err)
     assert datetime.fromisoformat(line.pop("time")).tzinfo is UTC
@@ -52,8 +51,7 @@ def test_a_call_is_a_json_object(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_call_is_a_line_of_text(capsys: pytest.CaptureFixture[str]) -> None:
-    logging.configure("text")
-    logging.CallLog().ended(CALL)
+    logging.CallLog("text").write([CALL])
 
     _, _, line = capsys.readouterr().err.split(" ", 2)
     assert line == (
@@ -63,8 +61,7 @@ def test_a_call_is_a_line_of_text(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_student_s_id_can_be_hashed(capsys: pytest.CaptureFixture[str]) -> None:
-    logging.configure("json")
-    logging.CallLog(hash_ids=True).ended(CALL)
+    logging.CallLog("json", hash_ids=True).write([CALL])
 
     line = capsys.readouterr().err
     assert "ada" not in line

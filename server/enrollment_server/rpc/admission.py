@@ -1,8 +1,9 @@
 """Which calls are let in: as many as the queue takes, and none when the server stops."""
 
-import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import grpc
@@ -10,47 +11,47 @@ import grpc
 from enrollment_server.errors import Overloaded, ShuttingDown
 from enrollment_server.rpc.errors import Refusal, refusal
 
+_LOOK = 0.01  # seconds between two looks at whether all calls have ended
+
 
 class CallThreads(ThreadPoolExecutor):
     """The threads that answer calls; they know how many wait, and when the last has ended."""
 
     def __init__(self, threads: int) -> None:
         super().__init__(threads, thread_name_prefix="rpc")
-        self._changed = threading.Condition()
-        self._in_flight = 0
-        self.waiting = 0  # calls without a thread
+        # Sets, since to add to one and to take from it needs no lock, which all would want.
+        self._waiting: set[object] = set()
+        self._in_flight: set[object] = set()
+
+    @property
+    def waiting(self) -> int:
+        """How many calls are without a thread."""
+        return len(self._waiting)
 
     def submit(self, task: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         def run() -> Any:
-            with self._changed:
-                self.waiting -= 1
+            self._waiting.discard(run)
             try:
                 return task(*args, **kwargs)
             finally:
-                self._end()
+                self._in_flight.discard(run)
 
-        with self._changed:
-            self.waiting += 1
-            self._in_flight += 1
+        self._waiting.add(run)
+        self._in_flight.add(run)
         return super().submit(run)
 
     def hold(self, context: grpc.ServicerContext) -> None:
         """Count this call as in flight until gRPC has sent its answer, after its task."""
-        with self._changed:
-            self._in_flight += 1
-        if not context.add_callback(self._end):
-            self._end()
+        self._in_flight.add(context)
+        if not context.add_callback(partial(self._in_flight.discard, context)):
+            self._in_flight.discard(context)
 
     def wait_until_idle(self, timeout: float) -> bool:
         """Wait, so many seconds at most, until no call is in flight; returns whether."""
-        with self._changed:
-            return self._changed.wait_for(lambda: self._in_flight == 0, timeout)
-
-    def _end(self) -> None:
-        with self._changed:
-            self._in_flight -= 1
-            if self._in_flight == 0:
-                self._changed.notify_all()
+        end = time.monotonic() + timeout
+        while self._in_flight and time.monotonic() < end:
+            time.sleep(_LOOK)
+        return not self._in_flight
 
 
 class Admission:

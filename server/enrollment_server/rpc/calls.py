@@ -103,10 +103,10 @@ class Calls(grpc.ServerInterceptor):
         requests: Iterator[bytes],
         context: Any,
     ) -> bytes:
-        self._admission.threads.hold(context)
         with self._tracer.span(call, metadata) if self._tracer else nullcontext():
             response = self._respond(call, metadata, handler, requests, context)
             self._finish(call, arrived, context, len(response))
+        self._admission.threads.hold(context)
         _send_error_alone(context)
         return response
 
@@ -117,8 +117,8 @@ class Calls(grpc.ServerInterceptor):
             if self._guard is not None:
                 call.caller = self._guard.name(context, metadata)
                 self._guard.check(call.caller, call.method)
-            with self._silence.waiting(context):
-                encoded = next(requests, b"")  # that of a request with nothing in it, too
+            # Of a request with nothing in it, there is nothing.
+            encoded = self._silence.request_of(requests, context) or b""
             call.request_size = len(encoded)
             request = _decode(handler, encoded)
         except grpc.RpcError:  # the caller left, or was silent for too long
@@ -142,6 +142,7 @@ class Calls(grpc.ServerInterceptor):
             call.reason = reason_of(trailers)
         # The caller may have left, and found a status of its own.
         call.code = code.name if context.is_active() else grpc.StatusCode.CANCELLED.name
+        call.end_time = time.time()
         self._observer.ended(call)
 
 

@@ -5,7 +5,6 @@ gRPC starts a call when its headers come, and has a thread wait for the request,
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any, TypeAlias, cast
 
 import grpc
@@ -19,12 +18,14 @@ class Silence:
     def __init__(self) -> None:
         self._since: dict[grpc.ServicerContext, float] = {}
 
-    @contextmanager
-    def waiting(self, context: grpc.ServicerContext) -> Iterator[None]:
-        """The request of this call is waited for."""
+    def request_of(self, requests: Iterator[Any], context: grpc.ServicerContext) -> Any:
+        """The request of this call, when it has come; None if it comes without.
+
+        Raises grpc.RpcError if the caller leaves, or is silent for too long.
+        """
         self._since[context] = time.monotonic()
         try:
-            yield
+            return next(requests, None)
         finally:
             del self._since[context]
 
@@ -52,8 +53,7 @@ class Silence:
 
     def _heard(self, behavior: Callable[..., Any]) -> Callable[..., Any]:
         def wrapper(requests: Iterator[Any], context: Any, *rest: Any) -> Any:
-            with self.waiting(context):
-                request = next(requests, None)
+            request = self.request_of(requests, context)
             if request is None:
                 context.abort(grpc.StatusCode.UNIMPLEMENTED, "There is no request.")
             return behavior(request, context, *rest)
