@@ -148,6 +148,7 @@ class App:
         """Drain, and leave the port."""
         self.drain()
         self._server.stop(None).wait()
+        self._admission.threads.stop()
         if self._exposition:
             self._exposition.stop()
 

@@ -1,24 +1,39 @@
 """Which calls are let in: as many as the queue takes, and none when the server stops."""
 
+import logging
+import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future
 from functools import partial
-from typing import Any
+from queue import SimpleQueue
+from typing import Any, TypeAlias
 
 import grpc
 
 from enrollment_server.errors import Overloaded, ShuttingDown
 from enrollment_server.rpc.errors import Refusal, refusal
 
+logger = logging.getLogger(__name__)
+
+Task: TypeAlias = Callable[[], object]
+
+_DONE: Future[Any] = Future()
+_DONE.set_result(None)
+
 _LOOK = 0.01  # seconds between two looks at whether all calls have ended
 
 
-class CallThreads(ThreadPoolExecutor):
-    """The threads that answer calls; they know how many wait, and when the last has ended."""
+class CallThreads(Executor):
+    """The threads that answer calls; they know how many wait, and when the last has ended.
+
+    It does the same as ThreadPoolExecutor for less of the one thread that takes all calls.
+    """
 
     def __init__(self, threads: int) -> None:
-        super().__init__(threads, thread_name_prefix="rpc")
+        self._most = threads
+        self._threads: list[threading.Thread] = []
+        self._queue: SimpleQueue[Task | None] = SimpleQueue()
         # Sets, since to add to one and to take from it needs no lock, which all would want.
         self._waiting: set[object] = set()
         self._in_flight: set[object] = set()
@@ -29,16 +44,16 @@ class CallThreads(ThreadPoolExecutor):
         return len(self._waiting)
 
     def submit(self, task: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        def run() -> Any:
-            self._waiting.discard(run)
-            try:
-                return task(*args, **kwargs)
-            finally:
-                self._in_flight.discard(run)
-
-        self._waiting.add(run)
-        self._in_flight.add(run)
-        return super().submit(run)
+        """Have a thread run this. The future is no use: gRPC only counts by it, if it has to."""
+        one = partial(task, *args, **kwargs)
+        self._waiting.add(one)
+        self._in_flight.add(one)
+        if len(self._threads) < min(len(self._in_flight), self._most):
+            thread = threading.Thread(target=self._work, name="rpc", daemon=True)
+            self._threads.append(thread)
+            thread.start()
+        self._queue.put(one)
+        return _DONE
 
     def hold(self, context: grpc.ServicerContext) -> None:
         """Count this call as in flight until gRPC has sent its answer, after its task."""
@@ -52,6 +67,22 @@ class CallThreads(ThreadPoolExecutor):
         while self._in_flight and time.monotonic() < end:
             time.sleep(_LOOK)
         return not self._in_flight
+
+    def stop(self) -> None:
+        """End the threads, each after what it is at."""
+        for _ in self._threads:
+            self._queue.put(None)
+
+    def _work(self) -> None:
+        while one := self._queue.get():
+            self._waiting.discard(one)
+            try:
+                one()
+            except Exception:
+                logger.exception("a call was lost")
+            finally:
+                self._in_flight.discard(one)
+            del one  # and the call with it: the next may be long in coming
 
 
 class Admission:

@@ -4,9 +4,10 @@ A call is let in or refused, before any work; its caller is known and may do wha
 its bytes are decoded; the method runs; its answer is sent, and told to the observer.
 """
 
+import itertools
 import re
+import secrets
 import time
-import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext
@@ -58,6 +59,8 @@ class Calls(grpc.ServerInterceptor):
         self._tracer = tracer
         self._silence = silence
         self._this_thread = _ThisThread()
+        # Those of one server are numbers: to make each by chance takes longer than a statement.
+        self._request_ids = map((secrets.token_hex(8) + "-{}").format, itertools.count(1))
 
     def intercept_service(
         self,
@@ -72,7 +75,7 @@ class Calls(grpc.ServerInterceptor):
             return None
         arrived = time.monotonic()
         metadata = handler_call_details.invocation_metadata
-        call = _call(handler_call_details.method.removeprefix(self._prefix), metadata)
+        call = self._call(handler_call_details.method.removeprefix(self._prefix), metadata)
         self._observer.started(call.method)
         refused = self._admission.refusal()
         if refused is not None:
@@ -86,6 +89,15 @@ class Calls(grpc.ServerInterceptor):
         return grpc.stream_unary_rpc_method_handler(
             partial(self._answer, call, arrived, metadata, handler)
         )
+
+    def _call(self, method: str, metadata: Metadata) -> Call:
+        request_id = trace_id = ""
+        for key, value in metadata:
+            if key == REQUEST_ID_KEY and isinstance(value, str) and is_id(value):
+                request_id = value
+            elif key == "traceparent" and (found := _TRACEPARENT.fullmatch(str(value))):
+                trace_id = found[1]
+        return Call(method, request_id or next(self._request_ids), trace_id)
 
     def _turn_away(
         self, call: Call, arrived: float, refused: Refusal, _requests: object, context: Any
@@ -155,16 +167,6 @@ def _send_error_alone(context: Any) -> None:
     code = context.code()
     if code not in (None, grpc.StatusCode.OK):
         context.abort(code, context.details())
-
-
-def _call(method: str, metadata: Metadata) -> Call:
-    request_id = trace_id = ""
-    for key, value in metadata:
-        if key == REQUEST_ID_KEY and isinstance(value, str) and is_id(value):
-            request_id = value
-        elif key == "traceparent" and (found := _TRACEPARENT.fullmatch(str(value))):
-            trace_id = found[1]
-    return Call(method, request_id or uuid.uuid4().hex, trace_id)
 
 
 def _decode(handler: Any, encoded: bytes) -> Any:

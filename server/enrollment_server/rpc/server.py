@@ -1,5 +1,7 @@
 """The gRPC server, with everything that is between the port and the servicer."""
 
+from typing import Any, cast
+
 import grpc
 
 from enrollment.v1 import enrollment_pb2, enrollment_pb2_grpc
@@ -34,7 +36,7 @@ def create_server(
     servers may listen on one port.
     """
     server = grpc.server(
-        admission.threads,
+        cast(Any, admission.threads),  # it needs no more than an Executor
         interceptors=[Calls(SERVICE, admission, guard, observer, tracer, silence or Silence())],
         options=[
             # A second server on a taken port is a mistake to refuse, not to share with.
