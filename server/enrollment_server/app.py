@@ -55,7 +55,12 @@ class App:
         self._credentials = _credentials(access, self._address)
 
         url = settings.database_url
-        timeouts = Timeouts(limits.statement_timeout, LOCK_TIMEOUT, limits.idle_timeout)
+        timeouts = Timeouts(
+            limits.statement_timeout,
+            LOCK_TIMEOUT,
+            limits.idle_timeout,
+            each_transaction=settings.transaction_pooling,
+        )
         self.metrics = Metrics(SERVICE)
         self.metrics.pool_size.set(limits.pool)
         self._exposition = (

@@ -78,6 +78,7 @@ class Settings:
     listen: str = "127.0.0.1:50051"  # HOST:PORT, port 0 picks a free one; or unix:PATH
     metrics_listen: str | None = None  # HOST:PORT for Prometheus
     otlp_endpoint: str | None = None  # URL of whoever collects traces
+    transaction_pooling: bool = False  # PostgreSQL is behind PgBouncer or the like
     log_format: str = "auto"  # auto, text or json
     hash_ids: bool = False  # of students, in the log
     workers: int = 1  # processes that share the port

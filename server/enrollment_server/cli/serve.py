@@ -65,6 +65,11 @@ def _limit(name: str, text: str, **more: Any) -> Callable[[Any], Any]:
     help="HOST:PORT, where port 0 picks a free one, or unix:PATH.",
 )
 @click.option("--migrate", is_flag=True, help="Bring the schema to the newest revision first.")
+@click.option(
+    "--transaction-pooling",
+    is_flag=True,
+    help="PostgreSQL is behind a pooler that lends connections for a transaction.",
+)
 @_file("--tls-cert", "The server's certificate in PEM, with what leads to a root.")
 @_file("--tls-key", "Its private key in PEM.")
 @_file("--tls-client-ca", "Take clients with a certificate that one of these has signed only.")
@@ -129,6 +134,11 @@ def serve(migrate: bool, **options: Any) -> None:
     logging.configure(settings.log_format)
     with failing_in_a_line(settings.database_url):
         settings.access.check()
+        if migrate and settings.transaction_pooling:
+            raise ContradictionError(
+                "--migrate contradicts --transaction-pooling: run enrollment-server migrate"
+                " with the URL of PostgreSQL itself"
+            )
         if migrate:
             migrate_to_head(settings.database_url)
         if settings.workers > 1:

@@ -59,6 +59,9 @@ class Timeouts:
     # If we vanish in the middle of a transaction, for instance behind a network that has
     # gone silent, then the rows that it has locked are free again after this.
     idle_in_transaction: float = 2
+    # Whether to say so in every transaction, as connections that a pooler such as PgBouncer
+    # hands out for one transaction need it; those also know of no prepared statements.
+    each_transaction: bool = False
 
 
 DEFAULT_TIMEOUTS = Timeouts()
@@ -72,7 +75,6 @@ class Backend:
     insert: Callable[[Table], Any]  # an INSERT that knows ON CONFLICT
     json_array: Any  # the function that makes a JSON array of its arguments
     json_array_of_rows: Any  # the aggregate that makes one of a column
-    begin: str  # what begins a transaction that writes
     # What a write returns to name its transaction, and what asks what became of it: a
     # commit can succeed though the connection breaks before the answer.
     transaction_number: ColumnElement[Any]
@@ -81,6 +83,7 @@ class Backend:
     # None where no statement waits for long.
     cancel: Callable[[Any], None] | None
     connect_args: Callable[[URL, Timeouts], dict[str, Any]]
+    begin: Callable[[Timeouts], str]  # what begins a transaction that writes
     prepare: Callable[[Engine], None]
 
 
@@ -94,15 +97,29 @@ def _prepare_sqlite(engine: Engine) -> None:
         cursor.close()
 
 
-def _postgresql_arguments(url: URL, timeouts: Timeouts) -> dict[str, Any]:
+def _postgresql_settings(timeouts: Timeouts) -> dict[str, str]:
     named = {
         "statement_timeout": timeouts.statement,
         "lock_timeout": timeouts.lock,
         "idle_in_transaction_session_timeout": timeouts.idle_in_transaction,
     }
-    options = [f"-c {name}={int(value * 1000)}ms" for name, value in named.items() if value]
+    return {name: f"{int(value * 1000)}ms" for name, value in named.items() if value}
+
+
+def _postgresql_arguments(url: URL, timeouts: Timeouts) -> dict[str, Any]:
+    if timeouts.each_transaction:
+        return {"connect_timeout": CONNECT_TIMEOUT, "prepare_threshold": None}
+    options = [f"-c {name}={value}" for name, value in _postgresql_settings(timeouts).items()]
     options += url.normalized_query.get("options", ())  # the last one counts
     return {"connect_timeout": CONNECT_TIMEOUT, "options": " ".join(options)}
+
+
+def _begin_postgresql(timeouts: Timeouts) -> str:
+    if not timeouts.each_transaction:
+        return "BEGIN"
+    settings = _postgresql_settings(timeouts).items()
+    # One round trip for all.
+    return "; ".join(["BEGIN", *(f"SET LOCAL {name} = '{value}'" for name, value in settings)])
 
 
 def _prepare_postgresql(engine: Engine) -> None:
@@ -126,7 +143,7 @@ _BACKENDS = {
         json_array=func.json_array,
         json_array_of_rows=func.json_group_array,
         # As a writer: a reader that turns writer can fail whatever it waits.
-        begin="BEGIN IMMEDIATE",
+        begin=lambda _timeouts: "BEGIN IMMEDIATE",
         transaction_number=null(),  # no connection to lose
         transaction_status=None,
         cancel=None,
@@ -138,7 +155,7 @@ _BACKENDS = {
         insert=postgresql.insert,
         json_array=func.json_build_array,
         json_array_of_rows=func.json_agg,
-        begin="BEGIN",
+        begin=_begin_postgresql,
         transaction_number=cast(func.pg_current_xact_id(), Text),
         transaction_status=text("SELECT pg_xact_status(CAST(CAST(:number AS text) AS xid8))"),
         cancel=lambda connection: connection.cancel_safe(timeout=CONNECT_TIMEOUT),
@@ -209,13 +226,14 @@ def create_engine(url: URL, *, pool_size: int = 1, timeouts: Timeouts = DEFAULT_
         hide_parameters=True,
     )
     backend.prepare(engine)
+    begin_statement = backend.begin(timeouts)
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
         options = connection.get_execution_options()
         # Whoever has asked for an isolation level has the driver begin, or wants no transaction.
         if not options.get(_READING) and "isolation_level" not in options:
-            connection.exec_driver_sql(backend.begin)
+            connection.exec_driver_sql(begin_statement)
 
     return engine
 
