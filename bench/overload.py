@@ -9,14 +9,11 @@ health all the time. Prints the median of each, and the ratio.
 import argparse
 import asyncio
 import multiprocessing
+import random
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,10 +21,10 @@ import grpc
 from grpc_health.v1.health_pb2 import HealthCheckRequest
 from grpc_health.v1.health_pb2_grpc import HealthStub
 
+from bench.servers import BATCHES, STUDENTS, fill
 from enrollment.v1 import enrollment_pb2 as pb
 from enrollment.v1.enrollment_pb2_grpc import EnrollmentServiceStub
 
-SERVER = Path(sys.executable).parent / "enrollment-server"
 CALLERS = 32  # enough to keep the server busy
 PROCESSES = 2  # one alone would be slower than the server
 CHANNELS = 4  # of each process
@@ -61,8 +58,9 @@ async def call(address: str, callers: int, seconds: float) -> Seen:
     async def list_again_and_again(stub: Any) -> None:
         nonlocal refused
         while (start := time.monotonic()) < end:
+            student = f"s-{random.randrange(STUDENTS)}"
             try:
-                await stub.ListStudentCourses(pb.ListStudentCoursesRequest(student_id="s-1"))
+                await stub.ListStudentCourses(pb.ListStudentCoursesRequest(student_id=student))
                 seen.latencies.append(time.monotonic() - start)
             except grpc.aio.AioRpcError as error:
                 if error.code() is not grpc.StatusCode.RESOURCE_EXHAUSTED:
@@ -114,27 +112,6 @@ def load(address: str, callers: int, seconds: float) -> Run:
     )
 
 
-@contextmanager
-def server(folder: Path) -> Iterator[str]:
-    """The address of a server with one student, who takes ten courses."""
-    database = f"--database-url=sqlite:///{folder}/bench.db"
-    files = {
-        "students": "id,name,email\ns-1,Ada,\n",
-        "courses": "id,code,title\n" + "".join(f"c-{n},,Course {n}\n" for n in range(10)),
-        "enrollments": "student_id,course_id\n" + "".join(f"s-1,c-{n}\n" for n in range(10)),
-    }
-    for name, content in files.items():
-        (folder / name).write_text(content)
-    flags = [f"--{name}={folder / name}" for name in files]
-    subprocess.run([SERVER, "migrate", database], check=True, stdout=subprocess.DEVNULL)
-    subprocess.run([SERVER, "load", database, *flags], check=True, stdout=subprocess.DEVNULL)
-    command: list[str | Path] = [SERVER, "serve", database, "--listen=127.0.0.1:0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        yield process.stdout.readline().split()[-1]
-        process.terminate()
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
@@ -143,11 +120,14 @@ def main() -> None:
 
     counts = (CALLERS, 10 * CALLERS)
     runs: dict[int, list[Run]] = {callers: [] for callers in counts}
-    with tempfile.TemporaryDirectory() as folder, server(Path(folder)) as address:
-        load(address, CALLERS, 2.0)  # warms it up
-        for _ in range(arguments.rounds):
-            for callers in counts:
-                runs[callers].append(load(address, callers, arguments.seconds))
+    with tempfile.TemporaryDirectory() as folder:
+        url = f"sqlite:///{folder}/bench.db"
+        fill(url, Path(folder))
+        with BATCHES.serving(url) as server:
+            load(server.address, CALLERS, 2.0)  # warms it up
+            for _ in range(arguments.rounds):
+                for callers in counts:
+                    runs[callers].append(load(server.address, callers, arguments.seconds))
 
     print(
         f"{'callers':>8} {'answered/s':>11} {'refused/s':>10}"
