@@ -6,7 +6,7 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +66,8 @@ class PostgreSQLServer:
 
     def _signal(self, number: int, processes: list[psutil.Process]) -> None:
         for process in processes:
-            process.send_signal(number)
+            with suppress(psutil.NoSuchProcess):  # its work was done meanwhile
+                process.send_signal(number)
         _, alive = psutil.wait_procs(processes, timeout=60)
         assert not alive
 
