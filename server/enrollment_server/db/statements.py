@@ -8,13 +8,11 @@ from typing import Any, cast
 
 from sqlalchemy import (
     JSON,
-    FromClause,
     Insert,
     Integer,
     Select,
     Table,
     Text,
-    and_,
     bindparam,
     delete,
     false,
@@ -58,26 +56,24 @@ class Statements:
         asked = select(self.students.table.c.student_id)
         return select(students.c.id).where(students.c.id.in_(asked))
 
-    def _pairs_with_what_they_refer_to(self) -> FromClause:
-        asked = self.pairs.table.c
-        return self.pairs.table.outerjoin(students, students.c.id == asked.student_id).outerjoin(
-            courses, courses.c.id == asked.course_id
-        )
-
     def _find_pairs(self) -> Select[Any]:
         """Each pair, whether its student and its course exist, and since when it does."""
         asked = self.pairs.table.c
-        associated = and_(
+        # Subqueries, for which nothing but the key will do: to join for a batch, PostgreSQL
+        # would read through tables that are not large.
+        student = select(students.c.id).where(students.c.id == asked.student_id)
+        course = select(courses.c.id).where(courses.c.id == asked.course_id)
+        create_time = select(student_courses.c.create_time).where(
             student_courses.c.student_id == asked.student_id,
             student_courses.c.course_id == asked.course_id,
         )
         return select(
             asked.student_id,
             asked.course_id,
-            students.c.id.is_not(None),
-            courses.c.id.is_not(None),
-            student_courses.c.create_time,
-        ).select_from(self._pairs_with_what_they_refer_to().outerjoin(student_courses, associated))
+            student.scalar_subquery().is_not(None),
+            course.scalar_subquery().is_not(None),
+            create_time.scalar_subquery(),
+        )
 
     def _find_unknown_pairs(self) -> Select[Any]:
         """Each pair that lacks its student or its course, and whether it lacks which."""
@@ -85,7 +81,9 @@ class Statements:
         student_unknown, course_unknown = students.c.id.is_(None), courses.c.id.is_(None)
         return (
             select(asked.student_id, asked.course_id, student_unknown, course_unknown)
-            .select_from(self._pairs_with_what_they_refer_to())
+            .select_from(self.pairs.table)
+            .outerjoin(students, students.c.id == asked.student_id)
+            .outerjoin(courses, courses.c.id == asked.course_id)
             .where(or_(student_unknown, course_unknown))
         )
 
@@ -137,6 +135,9 @@ class Statements:
         drivers hand over rows one by one, and every time other threads may take over.
         """
         asked = self.pages.table
+        # In a subquery, which planners do not look into: knowing that a page is larger than
+        # what they expect of a student, they would read and sort all that the student takes.
+        size = select(bindparam("size", type_=Integer)).scalar_subquery()
         page = (
             select(courses, student_courses.c.create_time)
             .join(courses, courses.c.id == student_courses.c.course_id)
@@ -145,7 +146,7 @@ class Statements:
                 student_courses.c.course_id > asked.c.after,
             )
             .order_by(student_courses.c.course_id)
-            .limit(bindparam("size"))
+            .limit(size)
             .correlate(asked)
             .subquery("page")
         )
