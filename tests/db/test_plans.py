@@ -34,12 +34,12 @@ SET session_replication_role = replica; -- no checks of foreign keys: they hold
 INSERT INTO students
   SELECT 's-' || n, 'Student Number ' || n, n || '@example.edu' FROM generate_series(1, 20000) n;
 INSERT INTO courses
-  SELECT 'c-' || n, 'C ' || n, 'Course Number ' || n FROM generate_series(1, 20000) n;
+  SELECT 'c-' || n, 'C ' || n, 'Course Number ' || n FROM generate_series(1, 2000) n;
 INSERT INTO student_courses
-  SELECT 's-' || n, 'c-' || (n * 7 + k * 31) % 20000 + 1, now()
+  SELECT 's-' || n, 'c-' || (n * 7 + k * 31) % 2000 + 1, now()
   FROM generate_series(1, 5000) n, generate_series(1, 60) k;
 INSERT INTO student_courses
-  SELECT 's-' || n, 'c-' || k * 40, now()
+  SELECT 's-' || n, 'c-' || k * 4, now()
   FROM generate_series(1, 65) n, generate_series(1, 500) k
   ON CONFLICT DO NOTHING;
 ANALYZE students, courses, student_courses;
@@ -84,8 +84,8 @@ CALLS = {
         "empty page": pages(WITHOUT[: len(students)], ""),
         "first page": pages(students, ""),
         "late page": pages(students, "c-5"),
-        "associate": associate(students, "c-1", "c-10001", "c-19999"),
-        "associate, some are there": associate(students, "c-2", "c-40", "c-20000"),
+        "associate": associate(students, "c-1", "c-1001", "c-1999"),
+        "associate, some are there": associate(students, "c-2", "c-4", "c-2000"),
         "remove": remove(students, "c-480"),
         "remove what is not there": remove(students, "c-3"),
     }.items()
@@ -94,13 +94,32 @@ each_call = pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
 
 
 @pytest.fixture(scope="module")
-def filled(postgresql_databases: Databases) -> URL:
+def full(postgresql_databases: Databases) -> URL:
     url = postgresql_databases.fresh()
+    executed(url, FILL)
+    return url
+
+
+@pytest.fixture(scope="module", params=["as many as they are", "a hundred"])
+def filled(request: pytest.FixtureRequest, full: URL) -> URL:
+    """The database, and how many students PostgreSQL believes to take courses.
+
+    From its sample of a large table it guesses far too few: of a million, 60 thousand.
+    """
+    number = 100 if request.param == "a hundred" else 0
+    executed(
+        full,
+        f"ALTER TABLE student_courses ALTER student_id SET (n_distinct = {number});"
+        "ANALYZE student_courses",
+    )
+    return full
+
+
+def executed(url: URL, script: str) -> None:
     engine = backends.create_engine(url)
     with engine.connect() as connection, connection.begin():
-        connection.execute(text(FILL))
+        connection.execute(text(script))
     engine.dispose()
-    return url
 
 
 @pytest.fixture

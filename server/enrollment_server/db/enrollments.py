@@ -219,10 +219,10 @@ def _pairs_written(transaction: Transaction, rows: Sequence[Any]) -> set[_Pair]:
     return pairs
 
 
-def _page(rows: Sequence[tuple[str, str | None, str, str]], size: int) -> Page:
+def _page(rows: Sequence[tuple[str, tuple[str | None, str], str]], size: int) -> Page:
     courses = [
         StudentCourse(Course(course_id, code or "", title), utc(create_time))
-        for course_id, code, title, create_time in rows
+        for course_id, (code, title), create_time in rows
     ]
     # SQL promises no order for what is made of an ordered subquery.
     courses.sort(key=lambda student_course: student_course.course.id)

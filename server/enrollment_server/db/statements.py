@@ -139,8 +139,7 @@ class Statements:
         # what they expect of a student, they would read and sort all that the student takes.
         size = select(bindparam("size", type_=Integer)).scalar_subquery()
         page = (
-            select(courses, student_courses.c.create_time)
-            .join(courses, courses.c.id == student_courses.c.course_id)
+            select(student_courses.c.course_id, student_courses.c.create_time)
             .where(
                 student_courses.c.student_id == asked.c.student_id,
                 student_courses.c.course_id > asked.c.after,
@@ -150,7 +149,17 @@ class Statements:
             .correlate(asked)
             .subquery("page")
         )
-        row = self._backend.json_array(*page.c)
-        rows = select(self._backend.json_array_of_rows(row, type_=JSON)).scalar_subquery()
+        # A subquery, too: a join could read through all courses up to those of the page.
+        course = (
+            select(self._backend.json_array(courses.c.code, courses.c.title))
+            .where(courses.c.id == page.c.course_id)
+            .scalar_subquery()
+        )
+        row = self._backend.json_array(page.c.course_id, course, page.c.create_time)
+        rows = (
+            select(self._backend.json_array_of_rows(row, type_=JSON))
+            .select_from(page)
+            .scalar_subquery()
+        )
         known = asked.join(students, students.c.id == asked.c.student_id)
         return select(asked.c.number, rows).select_from(known)
