@@ -109,7 +109,10 @@ def _postgresql_settings(timeouts: Timeouts) -> dict[str, str]:
 def _postgresql_arguments(url: URL, timeouts: Timeouts) -> dict[str, Any]:
     if timeouts.each_transaction:
         return {"connect_timeout": CONNECT_TIMEOUT, "prepare_threshold": None}
-    options = [f"-c {name}={value}" for name, value in _postgresql_settings(timeouts).items()]
+    # One plan for whatever is asked: the statements leave no choice, and to plan a statement
+    # for each call takes as long as to run it.
+    options = ["-c plan_cache_mode=force_generic_plan"]
+    options += [f"-c {name}={value}" for name, value in _postgresql_settings(timeouts).items()]
     options += url.normalized_query.get("options", ())  # the last one counts
     return {"connect_timeout": CONNECT_TIMEOUT, "options": " ".join(options)}
 
