@@ -32,6 +32,7 @@ from sqlalchemy.types import TypeEngine
 
 from enrollment_server.db.connecting import connect_within_deadlines
 from enrollment_server.db.rowset import ArrayRowset, JsonRowset, Rowset
+from enrollment_server.db.staging import Staging, TemporaryTable, send_rows_to_copy
 from enrollment_server.db.watch import SOCKET
 
 CONNECT_TIMEOUT = 5  # seconds
@@ -72,6 +73,7 @@ class Backend:
     """What a database can do, and how it is set up."""
 
     rowset: Callable[[str, Mapping[str, TypeEngine[Any]]], Rowset]
+    staging: Callable[[str, Mapping[str, TypeEngine[Any]]], Staging]  # for loading
     insert: Callable[[Table], Any]  # an INSERT that knows ON CONFLICT
     json_array: Any  # the function that makes a JSON array of its arguments
     json_array_of_rows: Any  # the aggregate that makes one of a column
@@ -127,6 +129,7 @@ def _begin_postgresql(timeouts: Timeouts) -> str:
 
 def _prepare_postgresql(engine: Engine) -> None:
     connect_within_deadlines(engine)
+    send_rows_to_copy(engine)
 
     # A second handle of each socket: psycopg closes its own when it likes, and then that
     # number is soon another file's.
@@ -142,6 +145,7 @@ def _prepare_postgresql(engine: Engine) -> None:
 _BACKENDS = {
     "sqlite": Backend(
         rowset=JsonRowset,
+        staging=JsonRowset,
         insert=sqlite.insert,
         json_array=func.json_array,
         json_array_of_rows=func.json_group_array,
@@ -155,6 +159,7 @@ _BACKENDS = {
     ),
     "postgresql": Backend(
         rowset=ArrayRowset,
+        staging=TemporaryTable,
         insert=postgresql.insert,
         json_array=func.json_build_array,
         json_array_of_rows=func.json_agg,

@@ -1,10 +1,10 @@
 """Bulk writes: many rows in a few statements and one transaction."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, TypeAlias
 
-from sqlalchemy import Connection, Engine, Table, Text, or_, select, true, update
+from sqlalchemy import Connection, Engine, Table, or_, select, true, update
 
 from enrollment_server.db.backends import Backend, backend_of
 from enrollment_server.db.database import Database, Unit
@@ -52,38 +52,33 @@ class Bulk:
 
         def work(unit: Unit) -> list[UnknownPair]:
             with unit.reading() as connection:
-                return self._unknown(connection, pairs)
+                parameters = self._statements.pairs.parameters(pairs)
+                found = connection.execute(self._statements.find_unknown_pairs, parameters)
+                return _unknown(pairs, found)
 
         return self._database.run(work, NEVER)
 
     def associate(self, pairs: Sequence[Cells]) -> tuple[int, list[UnknownPair]]:
         """Associate all pairs that can be; returns how many were new, and the unknown."""
+        # In order, as everywhere: two transactions that wait for each other's rows in
+        # turn would be a deadlock.
+        in_order = sorted(pairs)
 
         def work(unit: Unit) -> tuple[int, list[UnknownPair]]:
             with unit.transaction() as transaction:
-                unknown = self._unknown(transaction.connection, pairs)
-                left_out = {pair.place for pair in unknown}
-                known = [pair for place, pair in enumerate(pairs) if place not in left_out]
-                parameters = self._statements.pairs.parameters(sorted(set(known)))
+                connection = transaction.connection
+                parameters = self._statements.staged_pairs.fill(connection, in_order)
+                found = connection.execute(self._statements.find_unknown_staged_pairs, parameters)
+                unknown = _unknown(pairs, found)
+                if unknown:
+                    left_out = {pairs[pair.place] for pair in unknown}
+                    known = [pair for pair in in_order if pair not in left_out]
+                    parameters = self._statements.staged_pairs.fill(connection, known)
                 parameters["create_time"] = datetime.now(UTC)
-                added = transaction.connection.execute(self._statements.add_pairs, parameters)
+                added = connection.execute(self._statements.add_staged_pairs, parameters)
                 return added.rowcount, unknown
 
         return self._database.run(work, NEVER)
-
-    def _unknown(self, connection: Connection, pairs: Sequence[Cells]) -> list[UnknownPair]:
-        parameters = self._statements.pairs.parameters(pairs)
-        found = {
-            (student_id, course_id): (student_unknown, course_unknown)
-            for student_id, course_id, student_unknown, course_unknown in connection.execute(
-                self._statements.find_unknown_pairs, parameters
-            )
-        }
-        return [
-            UnknownPair(place, *map(bool, found[pair]))
-            for place, pair in enumerate(pairs)
-            if pair in found
-        ]
 
     def _upsert(self, upsert: "_Upsert", rows: Sequence[Cells]) -> Upserted:
         def work(unit: Unit) -> Upserted:
@@ -93,6 +88,15 @@ class Bulk:
         return self._database.run(work, NEVER)
 
 
+def _unknown(pairs: Sequence[Cells], rows: Iterable[Any]) -> list[UnknownPair]:
+    """The pairs that were found unknown, at every place that they are at."""
+    found = {
+        (student_id, course_id): (bool(student_unknown), bool(course_unknown))
+        for student_id, course_id, student_unknown, course_unknown in rows
+    }
+    return [UnknownPair(place, *found[pair]) for place, pair in enumerate(pairs) if pair in found]
+
+
 class _Upsert:
     """The statements that insert into a table, or update what differs, by primary key.
 
@@ -100,7 +104,7 @@ class _Upsert:
     """
 
     def __init__(self, backend: Backend, table: Table) -> None:
-        self._rows = backend.rowset("rows", {column.name: Text() for column in table.columns})
+        self._rows = backend.staging("rows", {column.name: column.type for column in table.columns})
         rows = self._rows.table
         [key] = table.primary_key.columns
         others = [column for column in table.columns if column is not key]
@@ -118,7 +122,8 @@ class _Upsert:
         )
 
     def run(self, connection: Connection, rows: Sequence[Cells]) -> Upserted:
-        parameters = self._rows.parameters(sorted(rows, key=lambda row: str(row[0])))
+        rows = sorted(rows, key=lambda row: str(row[0]))
+        parameters = self._rows.fill(connection, rows)
         inserted = connection.execute(self._insert, parameters).rowcount
         updated = connection.execute(self._update, parameters).rowcount
         return Upserted(inserted, updated)

@@ -8,7 +8,17 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from sqlalchemy import ARRAY, FromClause, Text, bindparam, column, func, literal_column, select
+from sqlalchemy import (
+    ARRAY,
+    Connection,
+    FromClause,
+    Text,
+    bindparam,
+    column,
+    func,
+    literal_column,
+    select,
+)
 from sqlalchemy.types import TypeEngine
 
 
@@ -59,3 +69,7 @@ class JsonRowset:
 
     def parameters(self, rows: Sequence[Sequence[Any]]) -> dict[str, Any]:
         return {self._name: json.dumps(rows)}
+
+    def fill(self, _connection: Connection, rows: Sequence[Sequence[Any]]) -> dict[str, Any]:
+        """As a staging: nothing is put anywhere."""
+        return self.parameters(rows)

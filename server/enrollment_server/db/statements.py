@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from sqlalchemy import (
     JSON,
+    FromClause,
     Insert,
     Integer,
     Select,
@@ -24,7 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.sql.dml import ReturningDelete, ReturningInsert
 
 from enrollment_server.db.backends import Backend
-from enrollment_server.db.models import Course, Student, StudentCourses, UtcDateTime
+from enrollment_server.db.models import Course, Id, Student, StudentCourses, UtcDateTime
 
 students = cast(Table, Student.__table__)
 courses = cast(Table, Course.__table__)
@@ -40,14 +41,16 @@ class Statements:
         self._backend = backend
         self.students = backend.rowset("asked", {"student_id": Text()})
         self.pairs = backend.rowset("asked", {"student_id": Text(), "course_id": Text()})
+        self.staged_pairs = backend.staging("staged", {"student_id": Id, "course_id": Id})
         self.pages = backend.rowset(
             "asked", {"number": Integer(), "student_id": Text(), "after": Text()}
         )
         self.find_students = self._find_students()
         self.find_pairs = self._find_pairs()
-        self.find_unknown_pairs = self._find_unknown_pairs()
+        self.find_unknown_pairs = self._find_unknown_pairs(self.pairs.table)
+        self.find_unknown_staged_pairs = self._find_unknown_pairs(self.staged_pairs.table)
         self.insert_pairs = self._insert_pairs()
-        self.add_pairs = self._add_pairs()
+        self.add_staged_pairs = self._add_staged_pairs()
         self.delete_pairs = self._delete_pairs()
         self.list_pages = self._list_pages()
 
@@ -75,23 +78,21 @@ class Statements:
             create_time.scalar_subquery(),
         )
 
-    def _find_unknown_pairs(self) -> Select[Any]:
+    def _find_unknown_pairs(self, pairs: FromClause) -> Select[Any]:
         """Each pair that lacks its student or its course, and whether it lacks which."""
-        asked = self.pairs.table.c
         student_unknown, course_unknown = students.c.id.is_(None), courses.c.id.is_(None)
         return (
-            select(asked.student_id, asked.course_id, student_unknown, course_unknown)
-            .select_from(self.pairs.table)
-            .outerjoin(students, students.c.id == asked.student_id)
-            .outerjoin(courses, courses.c.id == asked.course_id)
+            select(pairs.c.student_id, pairs.c.course_id, student_unknown, course_unknown)
+            .select_from(pairs)
+            .outerjoin(students, students.c.id == pairs.c.student_id)
+            .outerjoin(courses, courses.c.id == pairs.c.course_id)
             .where(or_(student_unknown, course_unknown))
         )
 
-    def _new_pairs(self) -> Any:
+    def _new_pairs(self, pairs: FromClause) -> Any:
         """Insert the pairs, at `create_time`; what to do with those there is left to say."""
-        asked = self.pairs.table.c
         rows = select(
-            asked.student_id, asked.course_id, bindparam("create_time", type_=UtcDateTime)
+            pairs.c.student_id, pairs.c.course_id, bindparam("create_time", type_=UtcDateTime)
         ).where(true())  # SQLite's grammar wants a WHERE between SELECT and ON CONFLICT
         insert = self._backend.insert(student_courses)
         return insert.from_select([*PAIR, student_courses.c.create_time], rows)
@@ -103,7 +104,7 @@ class Statements:
         """
         return cast(
             ReturningInsert[Any],
-            self._new_pairs()
+            self._new_pairs(self.pairs.table)
             # DO UPDATE that never updates, and not DO NOTHING: it locks the rows that are
             # there, so that none of them can go before the others have come.
             .on_conflict_do_update(
@@ -114,9 +115,9 @@ class Statements:
             .returning(*PAIR, self._backend.transaction_number),
         )
 
-    def _add_pairs(self) -> Insert:
+    def _add_staged_pairs(self) -> Insert:
         """Insert the pairs that are not there; its row count is how many they were."""
-        added = self._new_pairs().on_conflict_do_nothing(index_elements=PAIR)
+        added = self._new_pairs(self.staged_pairs.table).on_conflict_do_nothing(index_elements=PAIR)
         return cast(Insert, added.execution_options(preserve_rowcount=True))
 
     def _delete_pairs(self) -> ReturningDelete[Any]:

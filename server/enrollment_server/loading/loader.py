@@ -20,7 +20,7 @@ from enrollment_server.loading.source import (
     Row,
 )
 
-CHUNK = 5000  # lines
+CHUNK = 10_000  # lines: so many are held in memory, and so many rows locked at a time
 
 
 @dataclass
