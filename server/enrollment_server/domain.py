@@ -4,7 +4,8 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 
-_ID = re.compile(r"[A-Za-z0-9._~:-]{1,128}")
+ID_PATTERN = r"[A-Za-z0-9._~:-]{1,128}"
+_ID = re.compile(ID_PATTERN)
 
 ID_RULE = "an id is 1 to 128 characters of A-Z a-z 0-9 . _ ~ : -"
 

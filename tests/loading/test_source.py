@@ -103,6 +103,48 @@ def test_an_enrolment_may_be_said_twice(folder: Path) -> None:
 @pytest.mark.parametrize(
     "content",
     [
+        "student_id,course_id\ns1,c1",
+        "student_id,course_id\r\ns1,c1\r\n",
+        'student_id,course_id\n"s1",c1\n',
+        "course_id,student_id\nc1,s1\n",
+        'course_id,student_id\n"c1","s1"\n',
+    ],
+)
+def test_an_enrolment_may_be_spelled_in_many_ways(folder: Path, content: str) -> None:
+    assert lines(folder, content, ENROLLMENTS) == [Row(2, ("s1", "c1"))]
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (b"s1", "has 1 cells, not 2"),
+        (b"s1,c1,", "has 3 cells, not 2"),
+        (b",c1", "student_id is empty"),
+        (b"s1,", "course_id is empty"),
+        (b"s1, c1", "course_id is not an id"),
+        (b"s1,c1 ", "course_id is not an id"),
+        (b"s1,c" + b"1" * 128, "course_id is not an id"),
+        ("s1,ç1".encode(), "course_id is not an id"),
+        ("s1,\N{ARABIC-INDIC DIGIT ONE}".encode(), "course_id is not an id"),
+        (b"s1,c\xff", "is not UTF-8"),
+        (b"s1,c\0", "has a NUL character, which no database can hold"),
+        (b's1,"c1', "is not CSV: a quote is left open"),
+        (b"s1\r,c1", "is not CSV: "),
+    ],
+)
+def test_a_bad_enrolment_is_rejected_and_no_other(folder: Path, line: bytes, reason: str) -> None:
+    content = b"student_id,course_id\ns0,c0\n" + line + b"\ns9,c9\n"
+    first, rejection, last = lines(folder, content, ENROLLMENTS)
+
+    assert isinstance(rejection, Rejection)
+    assert rejection.line == 3
+    assert rejection.reason.startswith(reason)
+    assert [first, last] == [Row(2, ("s0", "c0")), Row(4, ("s9", "c9"))]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
         b"",
         b"\n",
         b"s1,Ada,ada@example.edu\n",

@@ -4,12 +4,13 @@ A record is one line: a quote that is left open spoils its own line and no other
 """
 
 import csv
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from enrollment_server.domain import ID_RULE, is_id
+from enrollment_server.domain import ID_PATTERN, ID_RULE, is_id
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,12 @@ class CsvSource:
         with self._open() as file:
             self.size = path.stat().st_size
             self._order = self._read_header(file)
+        # Where all columns are ids and any line may come again, this matches a good line.
+        self._plain: re.Pattern[str] | None = None
+        if layout.ids == set(layout.columns) and not layout.unique:
+            ids = ",".join([f"({ID_PATTERN})"] * len(self._order))
+            self._plain = re.compile(rf"{ids}[\r\n]*")
+        self._groups = [place + 1 for place in self._order]
 
     def __iter__(self) -> Iterator[Row | Rejection]:
         self.position = 0
@@ -109,6 +116,10 @@ class CsvSource:
     def _cells(self, number: int, line: bytes) -> tuple[str | None, ...]:
         """The line's cells. Raises ValueError if anything is wrong with them."""
         layout = self.layout
+        # Nearly every line is plain, and seen to be so in a third of the time; whether any
+        # other is good, and if not, why, is seen below.
+        if self._plain and (plain := self._plain.fullmatch(line.decode(errors="replace"))):
+            return plain.group(*self._groups)
         found = _split(line)
         if len(found) != len(layout.columns):
             raise ValueError(f"has {len(found)} cells, not {len(layout.columns)}")
