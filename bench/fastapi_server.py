@@ -21,7 +21,7 @@ from enrollment_server.db.models import Course, Student, StudentCourses
 
 app = FastAPI()
 [url, counted] = sys.argv[1:]
-engine = create_engine(url, pool_size=8)
+engine = create_engine(url, pool_size=8, max_overflow=0)  # as many as the server has
 count_statements(counted)
 
 if engine.dialect.name == "sqlite":

@@ -61,9 +61,11 @@ class Kind:
                 command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
             ) as process:
                 assert process.stdout is not None
-                address = process.stdout.readline().split()[-1]
-                yield Server(address, self.http, psutil.Process(process.pid), counted)
-                process.terminate()
+                try:
+                    address = process.stdout.readline().split()[-1]
+                    yield Server(address, self.http, psutil.Process(process.pid), counted)
+                finally:
+                    process.terminate()
 
 
 BATCHES = Kind("batches", "bench.counted")

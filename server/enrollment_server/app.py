@@ -55,12 +55,8 @@ class App:
         self._credentials = _credentials(access, self._address)
 
         url = settings.database_url
-        timeouts = Timeouts(
-            limits.statement_timeout,
-            LOCK_TIMEOUT,
-            limits.idle_timeout,
-            each_transaction=settings.transaction_pooling,
-        )
+        timeouts = Timeouts(limits.statement_timeout, LOCK_TIMEOUT, limits.idle_timeout)
+        lent = settings.transaction_pooling
         self.metrics = Metrics(SERVICE)
         self.metrics.pool_size.set(limits.pool)
         self._exposition = (
@@ -69,13 +65,14 @@ class App:
             else None
         )
         self._database = Database(
-            backends.create_engine(url, pool_size=limits.pool, timeouts=timeouts), self.metrics
+            backends.create_engine(url, pool_size=limits.pool, timeouts=timeouts, lent=lent),
+            self.metrics,
         )
         self._tracing = Tracing(settings.otlp_endpoint, SERVICE) if settings.otlp_endpoint else None
         if self._tracing:
             self._tracing.trace_statements(self._database.engine)
         # A connection of its own: however busy the others are, this one can ask.
-        self._probe = backends.create_engine(url, timeouts=timeouts)
+        self._probe = backends.create_engine(url, timeouts=timeouts, lent=lent)
         self._monitor = Monitor(
             schema.SchemaProbe(Database(self._probe)), self._database_answers, self._sample
         )

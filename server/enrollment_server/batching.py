@@ -103,9 +103,13 @@ class Batcher(Generic[Request, Result]):
             self._waiting.append(waiter)
             if not self._at_work:
                 self._begin()
-        while waiter.turn in (_Turn.WAITS, _Turn.IN_BATCH):
-            if not waiter.wait() and deadline.over:
-                self._leave(waiter)
+        try:
+            while waiter.turn in (_Turn.WAITS, _Turn.IN_BATCH):
+                if not waiter.wait() and deadline.over:
+                    self._leave(waiter)
+        except BaseException:
+            self._abandon(waiter)
+            raise
         if waiter.turn is _Turn.LEADS:
             self._lead(waiter)
         if waiter.turn is _Turn.ALONE:
@@ -122,6 +126,16 @@ class Batcher(Generic[Request, Result]):
                 return  # it has just been told
             waiter.turn = _Turn.LEFT
             waiter.error = DatabaseUnavailable()
+
+    def _abandon(self, waiter: _Waiter[Request, Result]) -> None:
+        """Its thread will do nothing any more, whatever it was to do."""
+        with self._lock:
+            if waiter.turn is _Turn.WAITS:
+                self._waiting.remove(waiter)
+            elif waiter.turn is _Turn.LEADS:
+                self._begin()
+            self._let_in(waiter, quickly=False)
+            waiter.turn = _Turn.LEFT
 
     def _begin(self) -> None:
         """Have the first of those who wait lead a batch. With the lock."""
@@ -199,11 +213,7 @@ class Batcher(Generic[Request, Result]):
             return result
         finally:
             with self._lock:
-                for key, apart in waiter.apart:
-                    apart.count -= 1
-                    # If this one found nothing in its way, the next need not be alone.
-                    if (quickly or apart.count == 0) and self._apart.get(key) is apart:
-                        del self._apart[key]
+                self._let_in(waiter, quickly=quickly)
 
     def _set_apart(self, waiter: _Waiter[Request, Result]) -> None:
         """Have its thread work on it alone. With the lock."""
@@ -212,3 +222,11 @@ class Batcher(Generic[Request, Result]):
             apart = self._apart.setdefault(key, _Apart())
             apart.count += 1
             waiter.apart.append((key, apart))
+
+    def _let_in(self, waiter: _Waiter[Request, Result], *, quickly: bool) -> None:
+        """Keep out of batches no longer what its thread kept out. With the lock."""
+        for key, apart in waiter.apart:
+            apart.count -= 1
+            # If this one found nothing in its way, the next need not be alone.
+            if (quickly or apart.count == 0) and self._apart.get(key) is apart:
+                del self._apart[key]

@@ -60,9 +60,6 @@ class Timeouts:
     # If we vanish in the middle of a transaction, for instance behind a network that has
     # gone silent, then the rows that it has locked are free again after this.
     idle_in_transaction: float = 2
-    # Whether to say so in every transaction, as connections that a pooler such as PgBouncer
-    # hands out for one transaction need it; those also know of no prepared statements.
-    each_transaction: bool = False
 
 
 DEFAULT_TIMEOUTS = Timeouts()
@@ -84,8 +81,9 @@ class Backend:
     # Has the database stop what runs on a driver's connection; called from another thread.
     # None where no statement waits for long.
     cancel: Callable[[Any], None] | None
-    connect_args: Callable[[URL, Timeouts], dict[str, Any]]
-    begin: Callable[[Timeouts], str]  # what begins a transaction that writes
+    # These take the timeouts, and whether connections are lent for a transaction only.
+    connect_args: Callable[[URL, Timeouts, bool], dict[str, Any]]
+    begin: Callable[[Timeouts, bool], str]  # what begins a transaction that writes
     prepare: Callable[[Engine], None]
 
 
@@ -108,8 +106,8 @@ def _postgresql_settings(timeouts: Timeouts) -> dict[str, str]:
     return {name: f"{int(value * 1000)}ms" for name, value in named.items() if value}
 
 
-def _postgresql_arguments(url: URL, timeouts: Timeouts) -> dict[str, Any]:
-    if timeouts.each_transaction:
+def _postgresql_arguments(url: URL, timeouts: Timeouts, lent: bool) -> dict[str, Any]:
+    if lent:
         return {"connect_timeout": CONNECT_TIMEOUT, "prepare_threshold": None}
     # One plan for whatever is asked: the statements leave no choice, and to plan a statement
     # for each call takes as long as to run it.
@@ -119,8 +117,8 @@ def _postgresql_arguments(url: URL, timeouts: Timeouts) -> dict[str, Any]:
     return {"connect_timeout": CONNECT_TIMEOUT, "options": " ".join(options)}
 
 
-def _begin_postgresql(timeouts: Timeouts) -> str:
-    if not timeouts.each_transaction:
+def _begin_postgresql(timeouts: Timeouts, lent: bool) -> str:
+    if not lent:
         return "BEGIN"
     settings = _postgresql_settings(timeouts).items()
     # One round trip for all.
@@ -150,11 +148,11 @@ _BACKENDS = {
         json_array=func.json_array,
         json_array_of_rows=func.json_group_array,
         # As a writer: a reader that turns writer can fail whatever it waits.
-        begin=lambda _timeouts: "BEGIN IMMEDIATE",
+        begin=lambda _timeouts, _lent: "BEGIN IMMEDIATE",
         transaction_number=null(),  # no connection to lose
         transaction_status=None,
         cancel=None,
-        connect_args=lambda _url, _timeouts: {"timeout": BUSY_TIMEOUT},
+        connect_args=lambda _url, _timeouts, _lent: {"timeout": BUSY_TIMEOUT},
         prepare=_prepare_sqlite,
     ),
     "postgresql": Backend(
@@ -219,12 +217,18 @@ def exists(url: URL) -> bool:
         return True
 
 
-def create_engine(url: URL, *, pool_size: int = 1, timeouts: Timeouts = DEFAULT_TIMEOUTS) -> Engine:
-    """An engine with a pool of at most `pool_size` connections. Connects to nothing yet."""
+def create_engine(
+    url: URL, *, pool_size: int = 1, timeouts: Timeouts = DEFAULT_TIMEOUTS, lent: bool = False
+) -> Engine:
+    """An engine with a pool of at most `pool_size` connections. Connects to nothing yet.
+
+    `lent` says that a pooler such as PgBouncer lends each for a transaction only: then
+    nothing outlasts that, neither a timeout nor a prepared statement.
+    """
     backend = _BACKENDS[url.get_backend_name()]
     engine = sqlalchemy.create_engine(
         url,
-        connect_args=backend.connect_args(url, timeouts),
+        connect_args=backend.connect_args(url, timeouts, lent),
         # To the driver, always: to switch with each use costs as much as a statement.
         isolation_level="AUTOCOMMIT",
         pool_size=pool_size,
@@ -234,13 +238,12 @@ def create_engine(url: URL, *, pool_size: int = 1, timeouts: Timeouts = DEFAULT_
         hide_parameters=True,
     )
     backend.prepare(engine)
-    begin_statement = backend.begin(timeouts)
+    begin_statement = backend.begin(timeouts, lent)
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
         options = connection.get_execution_options()
-        # Whoever has asked for an isolation level has the driver begin, or wants no transaction.
-        if not options.get(_READING) and "isolation_level" not in options:
+        if not options.get(_READING) and options.get("isolation_level") != "AUTOCOMMIT":
             connection.exec_driver_sql(begin_statement)
 
     return engine

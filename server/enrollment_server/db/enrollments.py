@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum, auto
+from itertools import compress
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
@@ -129,7 +131,8 @@ class Enrollments:
             found = self._find(connection, {pair for pairs in asked for pair in pairs})
         # The answer to a request must hold at one moment: either it holds as it was found,
         # or all of its pairs are written, those that were there a moment ago too.
-        to_write = {pair for pairs in asked if found.lack(pairs) for pair in pairs}
+        lacking = [found.lack(pairs) for pairs in asked]
+        to_write = {pair for pairs in compress(asked, lacking) for pair in pairs}
         written, created = found, set[_Pair]()
         if to_write:
             with unit.transaction() as transaction:
@@ -137,9 +140,9 @@ class Enrollments:
             written = found._replace(times=times)
         return [
             _associate_result(pairs, written, created)
-            if found.lack(pairs)
+            if lacked
             else _associate_result(pairs, found, set())
-            for pairs in asked
+            for pairs, lacked in zip(asked, lacking, strict=True)
         ]
 
     def remove(
@@ -219,14 +222,14 @@ def _pairs_written(transaction: Transaction, rows: Sequence[Any]) -> set[_Pair]:
     return pairs
 
 
-def _page(rows: Sequence[tuple[str, tuple[str | None, str], str]], size: int) -> Page:
-    courses = [
-        StudentCourse(Course(course_id, code or "", title), utc(create_time))
-        for course_id, (code, title), create_time in rows
-    ]
+def _page(rows: Sequence[tuple[str, tuple[str | None, str] | None, str]], size: int) -> Page:
     # SQL promises no order for what is made of an ordered subquery.
-    courses.sort(key=lambda student_course: student_course.course.id)
-    return Page(courses=tuple(courses[:size]), more=len(courses) > size)
+    courses = tuple(
+        StudentCourse(Course(course_id, course[0] or "", course[1]), utc(create_time))
+        for course_id, course, create_time in sorted(rows, key=itemgetter(0))[:size]
+        if course  # SQLite lets programs delete it that do not ask for foreign keys
+    )
+    return Page(courses, more=len(rows) > size and bool(courses))
 
 
 def _associate_result(

@@ -7,8 +7,9 @@ a request but the student's id, and that hashed if so asked.
 import hashlib
 import json
 import logging
+import select
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 
@@ -16,7 +17,7 @@ from pythonjsonlogger.json import JsonFormatter
 
 from enrollment_server.calls import Call
 
-_TEXT = "%(asctime)s %(levelname)s %(message)s"
+_TEXT = logging.Formatter("%(asctime)s %(levelname)s %(message)s")
 _NAME = "enrollment_server.calls"
 _TOLD = ("reason", "caller", "student_id", "request_id", "trace_id")  # of a call, in a text
 
@@ -29,7 +30,7 @@ def configure(form: str = "auto") -> None:
         fields = "%(levelname)s %(name)s %(message)s"
         handler.setFormatter(JsonFormatter(fields, rename_fields=renamed, timestamp="time"))
     else:
-        handler.setFormatter(logging.Formatter(_TEXT))
+        handler.setFormatter(_TEXT)
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
 
 
@@ -44,11 +45,12 @@ class CallLog:
         self._line = _json_line if _is_json(form) else _text_line
 
     def write(self, calls: Iterable[Call]) -> None:
-        """All at once. If nobody reads the log any more, nothing."""
-        lines = [self._line(call, self._told_id(call)) for call in calls]
+        """Write their lines; if nobody reads the log any more, nothing."""
+        lines = (self._line(call, self._told_id(call)) for call in calls)
         with suppress(OSError, ValueError):
-            sys.stderr.write("".join(lines))
-            sys.stderr.flush()
+            for piece in _pieces(lines):
+                sys.stderr.write(piece)
+                sys.stderr.flush()
 
     def _told_id(self, call: Call) -> str:
         return hashed(call.student_id) if call.student_id and self._hash_ids else call.student_id
@@ -61,6 +63,18 @@ def hashed(student_id: str) -> str:
 
 def _is_json(form: str) -> bool:
     return form == "json" or (form == "auto" and not sys.stderr.isatty())
+
+
+def _pieces(lines: Iterable[str]) -> Iterator[str]:
+    """The lines, some at a time: as much as a pipe takes whole, for others may write to it."""
+    piece = ""
+    for line in lines:
+        if piece and len((piece + line).encode()) > select.PIPE_BUF:
+            yield piece
+            piece = ""
+        piece += line
+    if piece:
+        yield piece
 
 
 def _json_line(call: Call, student_id: str) -> str:
@@ -89,4 +103,4 @@ def _text_line(call: Call, student_id: str) -> str:
     record.created, record.msecs = call.end_time, call.end_time % 1 * 1000
     values = (call.reason, call.caller, student_id, call.request_id, call.trace_id)
     told = (f" {key}={value}" for key, value in zip(_TOLD, values, strict=True) if value)
-    return "".join([logging.Formatter(_TEXT).format(record), *told, "\n"])
+    return "".join([_TEXT.format(record), *told, "\n"])

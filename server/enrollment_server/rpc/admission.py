@@ -48,11 +48,9 @@ class CallThreads(Executor):
         one = partial(task, *args, **kwargs)
         self._waiting.add(one)
         self._in_flight.add(one)
-        if len(self._threads) < min(len(self._in_flight), self._most):
-            thread = threading.Thread(target=self._work, name="rpc", daemon=True)
-            self._threads.append(thread)
-            thread.start()
         self._queue.put(one)
+        if len(self._threads) < min(len(self._in_flight), self._most):
+            self._start_another()
         return _DONE
 
     def hold(self, context: grpc.ServicerContext) -> None:
@@ -73,12 +71,23 @@ class CallThreads(Executor):
         for _ in self._threads:
             self._queue.put(None)
 
+    def _start_another(self) -> None:
+        thread = threading.Thread(target=self._work, name="rpc", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:
+            # No more can be had. Those there are will come to it; without any, the next call
+            # may have more luck. To raise would end the thread of gRPC's that takes calls.
+            logger.exception("%d threads answer calls", len(self._threads))
+        else:
+            self._threads.append(thread)
+
     def _work(self) -> None:
         while one := self._queue.get():
             self._waiting.discard(one)
             try:
                 one()
-            except Exception:
+            except BaseException:  # whatever it is, the thread is still good
                 logger.exception("a call was lost")
             finally:
                 self._in_flight.discard(one)

@@ -115,10 +115,12 @@ class Calls(grpc.ServerInterceptor):
         requests: Iterator[bytes],
         context: Any,
     ) -> bytes:
-        with self._tracer.span(call, metadata) if self._tracer else nullcontext():
-            response = self._respond(call, metadata, handler, requests, context)
-            self._finish(call, arrived, context, len(response))
-        self._admission.threads.hold(context)
+        try:
+            with self._tracer.span(call, metadata) if self._tracer else nullcontext():
+                response = self._respond(call, metadata, handler, requests, context)
+                self._finish(call, arrived, context, len(response))
+        finally:
+            self._admission.threads.hold(context)
         _send_error_alone(context)
         return response
 
