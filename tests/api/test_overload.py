@@ -135,3 +135,25 @@ def test_health_is_answered_whatever_waits(channel: grpc.Channel, service: Slow)
     )
 
     assert answer.status == health_pb2.HealthCheckResponse.SERVING
+
+
+def test_a_call_is_answered_though_no_more_threads_can_be_had(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    threads = Admission(threads=2, queue=3).threads
+    answered = Semaphore(0)
+    threads.submit(answered.release)
+    assert answered.acquire(timeout=10)
+
+    def none_left(_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr("threading.Thread.start", none_left)
+    may_end = Event()
+    threads.submit(may_end.wait, 10)
+    threads.submit(answered.release)
+    may_end.set()
+
+    assert answered.acquire(timeout=10)
+    assert threads.wait_until_idle(10)
+    threads.stop()

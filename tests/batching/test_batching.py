@@ -192,6 +192,25 @@ def test_who_leaves_a_batch_is_told_so_and_the_others_are_answered(
     assert results(futures) == ["A", "B"]
 
 
+def test_one_whose_thread_fails_while_it_waits_keeps_nobody(
+    work: Work, threads: ThreadPoolExecutor, batcher: Batcher[str, str], answering: Answering
+) -> None:
+    class Failing(Deadline):
+        @property
+        def over(self) -> bool:
+            raise MemoryError
+
+    gate = work.hold("a")
+    futures = answering("a")
+    failing = threads.submit(batcher.answer, "b", Failing(10))
+    assert isinstance(failing.exception(timeout=10), MemoryError)
+    futures.append(threads.submit(batcher.answer, "c", NEVER))
+    gate.set()
+
+    assert results(futures) == ["A", "C"]
+    assert work.batches == [["a"], ["c"]]
+
+
 class TestApart:
     """What is in the way of some delays the others once."""
 

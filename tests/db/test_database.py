@@ -3,10 +3,11 @@
 import sqlite3
 import traceback
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 import psycopg.errors
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, inspect, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
 from enrollment_server.db import backends, database
@@ -133,6 +134,22 @@ def test_a_defect_is_told_without_the_row_it_is_about(engine: Engine) -> None:
         Database(engine).run(work, NEVER)
 
     assert "secret-id" not in "".join(traceback.format_exception(defect.value))
+
+
+def test_a_transaction_after_an_autocommit_block_is_one(engine: Engine) -> None:
+    """As in a migration that creates an index without a lock."""
+    with engine.connect() as connection:
+        connection.execution_options(isolation_level="AUTOCOMMIT")
+        with connection.begin():
+            connection.execute(text("CREATE TABLE before (id int)"))
+        connection.execution_options(isolation_level=connection.default_isolation_level)
+        with suppress(ZeroDivisionError), connection.begin():
+            connection.execute(text("CREATE TABLE after (id int)"))
+            raise ZeroDivisionError
+
+    tables = inspect(engine).get_table_names()
+    assert "before" in tables
+    assert "after" not in tables
 
 
 class TestLostConnection:

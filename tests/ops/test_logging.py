@@ -1,7 +1,10 @@
 """The lines that calls leave in the log."""
 
+import io
 import json
 import logging as standard
+import select
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
@@ -58,6 +61,19 @@ def test_a_call_is_a_line_of_text(capsys: pytest.CaptureFixture[str]) -> None:
         "INFO RemoveCourse NOT_FOUND 12.3 ms reason=COURSE_NOT_ASSOCIATED caller=registrar"
         " student_id=ada request_id=r-1\n"
     )
+
+
+def test_lines_are_written_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of several processes that write to one pipe, none breaks into another's line."""
+    written: list[str] = []
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    monkeypatch.setattr(sys.stderr, "write", written.append)
+
+    logging.CallLog("json").write([CALL] * 100)
+
+    assert sum(piece.count("\n") for piece in written) == 100
+    assert 1 < len(written) < 50
+    assert all(len(piece) <= select.PIPE_BUF and piece.endswith("\n") for piece in written)
 
 
 def test_a_student_s_id_can_be_hashed(capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import threading
+from collections.abc import Iterable
 
 import pytest
 
@@ -55,13 +56,32 @@ def test_a_log_that_takes_nothing_holds_nobody_up() -> None:
             stuck.set()
             reading.wait(10)
 
-    telemetry = Telemetry(Metrics(), Stuck("json"))
+    metrics = Metrics()
+    telemetry = Telemetry(metrics, Stuck("json"))
     telemetry.start()
-    telemetry.ended(ended(0))
     assert stuck.wait(10)
 
-    for number in range(100_000):
+    for number in range(1000):
         telemetry.ended(ended(number))
+    wait_until(lambda: counted(metrics) == 1000)
     telemetry.stop(0.01)
 
     reading.set()
+
+
+def test_goes_on_after_a_fault(capsys: pytest.CaptureFixture[str]) -> None:
+    faults = [OSError("no space left")]
+
+    class Failing(CallLog):
+        def write(self, calls: Iterable[Call]) -> None:
+            if faults:
+                raise faults.pop()
+            super().write(calls)
+
+    telemetry = Telemetry(Metrics(), Failing("json"))
+    telemetry.start()
+    wait_until(lambda: not faults)
+    telemetry.ended(ended(1))
+    telemetry.stop(10)
+
+    assert '"r-1"' in capsys.readouterr().err

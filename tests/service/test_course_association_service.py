@@ -1,13 +1,15 @@
 """The rules of the association service, on every database."""
 
+import sqlite3
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import Engine, event, text
 
+from enrollment_server.db import backends
 from enrollment_server.db.database import Database
 from enrollment_server.db.enrollments import AssociateRequest, Enrollments
 from enrollment_server.deadline import NEVER
@@ -18,6 +20,8 @@ from enrollment_server.errors import (
 )
 from enrollment_server.service.association import AssociationService
 from tests.service.conftest import MANY
+from tests.support.databases import Databases
+from tests.support.rows import insert_students_and_courses
 
 
 def course_ids(service: AssociationService, student_id: str = "ada") -> list[str]:
@@ -207,6 +211,21 @@ class TestList:
         service.associate_student_with_courses("ada", ["chess", "algebra", "Biology"])
 
         assert service.get_student_courses("ada", size).more == (size < 3)
+
+    def test_leaves_out_a_course_that_is_gone_against_all_rules(
+        self, sqlite_databases: Databases
+    ) -> None:
+        """SQLite keeps foreign keys only for programs that ask it to."""
+        url = sqlite_databases.fresh()
+        insert_students_and_courses(url)
+        engine = backends.create_engine(url)
+        service = AssociationService(Enrollments(Database(engine)))
+        service.associate_student_with_courses("ada", ["algebra", "chess"])
+        with closing(sqlite3.connect(str(url.database))) as connection, connection:
+            connection.execute("DELETE FROM courses WHERE id = 'algebra'")
+
+        assert course_ids(service) == ["chess"]
+        engine.dispose()
 
 
 class TestRemove:
