@@ -21,7 +21,9 @@ from enrollment_server.db.models import Course, Student, StudentCourses
 
 app = FastAPI()
 [url, counted] = sys.argv[1:]
-engine = create_engine(url, pool_size=8, max_overflow=0)  # as many as the server has
+# As many connections as FastAPI has threads. With fewer, they all come to wait for a connection
+# while those who hold one wait for a thread: then nothing moves until the pool gives up.
+engine = create_engine(url, pool_size=40, max_overflow=0)
 count_statements(counted)
 
 if engine.dialect.name == "sqlite":
