@@ -21,7 +21,7 @@ from typing import NamedTuple
 from tests.support.databases import spelled_out
 from tests.support.postgresql import postgresql_server
 
-from bench.load import Measured, lists, writes
+from bench.load import UNKNOWN, Measured, lists, writes
 from bench.pgbench import pgbench
 from bench.servers import BATCHES, FASTAPI, NOTHING, ONE_BY_ONE, Server, fill, fresh_pair
 from enrollment_server.db.backends import create_engine, parse_url
@@ -144,7 +144,7 @@ def show(row: Row, batches: float) -> None:
         (one.p99, "7.1f"),
         (one.cpu, "7.0f"),
         (one.statements, "10.2f"),
-        (batches / one.rate, "6.2f"),
+        (batches / (one.rate or UNKNOWN), "6.2f"),
     ):
         text = "-" if math.isnan(value) else format(value, form)
         cells.append(text.rjust(int(form.split(".")[0])))

