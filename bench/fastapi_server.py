@@ -8,7 +8,7 @@ import socket
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import uvicorn
 from fastapi import Depends, FastAPI, HTTPException
@@ -29,7 +29,7 @@ count_statements(counted)
 if engine.dialect.name == "sqlite":
 
     @event.listens_for(engine, "connect")
-    def set_pragmas(connection, _record) -> None:  # type: ignore[no-untyped-def]
+    def set_pragmas(connection: Any, _record: object) -> None:
         for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
             connection.execute(f"PRAGMA {pragma}")
 

@@ -1,8 +1,10 @@
 """What is done to a database while something goes wrong, and what must come of it."""
 
+import sqlite3
 from collections.abc import Callable
 from typing import Any
 
+import psycopg.errors
 import pytest
 from sqlalchemy import Engine, text
 
@@ -43,6 +45,15 @@ def table(engine: Engine) -> list[str]:
         return list(
             connection.scalars(text("SELECT course_id FROM student_courses ORDER BY course_id"))
         )
+
+
+def conflicts(engine: Engine) -> list[Exception]:
+    """What the driver of this database raises when others are in the way."""
+    if engine.dialect.name == "postgresql":
+        return [psycopg.errors.SerializationFailure(), psycopg.errors.DeadlockDetected()]
+    busy = sqlite3.OperationalError("database is locked")
+    busy.sqlite_errorname = "SQLITE_BUSY"
+    return [busy]
 
 
 # Each with its answer, and the table after it.

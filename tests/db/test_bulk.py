@@ -1,18 +1,17 @@
 """Bulk writes: what they say, and what they leave when something gets in their way."""
 
-import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
 from typing import Any
 
-import psycopg.errors
 import pytest
 from sqlalchemy import Engine, event, text
 
-from enrollment_server.db import backends, database
+from enrollment_server.db import backends
 from enrollment_server.db.bulk import Bulk, UnknownPair, Upserted
 from enrollment_server.errors import Conflict
+from tests.db.acts import conflicts
 from tests.support.databases import Databases, terminate
 from tests.support.rows import insert_students_and_courses
 
@@ -38,9 +37,7 @@ ASSOCIATED = (
 TABLE = [("ada", "chess"), ("bob", "chess")]
 
 
-@pytest.fixture(autouse=True)
-def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(database, "LONGEST_PAUSE", 0)
+pytestmark = pytest.mark.usefixtures("no_pauses")
 
 
 @pytest.fixture
@@ -65,12 +62,9 @@ def nth(place: int) -> Callable[[int, str], bool]:
 
 
 @contextmanager
-def conflicts(engine: Engine, at: Callable[[int, str], bool]) -> Iterator[list[str]]:
+def conflicting(engine: Engine, at: Callable[[int, str], bool]) -> Iterator[list[str]]:
     """Conflicts in place of some statements, by their number and text; yields those."""
-    error: Exception = psycopg.errors.SerializationFailure()
-    if engine.dialect.name == "sqlite":
-        error = sqlite3.OperationalError("database is locked")
-        error.sqlite_errorname = "SQLITE_BUSY"
+    error = conflicts(engine)[0]
     numbers, raised = count(), list[str]()
 
     def step(_cursor: object, statement: str, *_: object) -> None:
@@ -122,7 +116,7 @@ def test_checking_tells_the_same_and_writes_nothing(engine: Engine) -> None:
 def test_after_a_conflict_at_any_statement_the_rows_are_associated(engine: Engine) -> None:
     for place in count():
         empty(engine)
-        with conflicts(engine, nth(place)) as raised:
+        with conflicting(engine, nth(place)) as raised:
             assert Bulk(engine).associate(PAIRS) == ASSOCIATED
         assert table(engine) == TABLE
         if not raised:  # it takes no more statements than that
@@ -133,7 +127,7 @@ def test_after_a_conflict_at_any_statement_the_rows_are_associated(engine: Engin
 def test_after_a_conflict_that_stays_nothing_is_associated(engine: Engine) -> None:
     bulk = Bulk(engine)
     with (
-        conflicts(engine, lambda _, statement: "INSERT INTO student_courses" in statement),
+        conflicting(engine, lambda _, statement: "INSERT INTO student_courses" in statement),
         pytest.raises(Conflict),
     ):
         bulk.associate(PAIRS)

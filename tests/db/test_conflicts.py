@@ -1,25 +1,19 @@
 """Conflicts, injected at the driver: at every statement, at the commit, on every database."""
 
-import sqlite3
 from collections.abc import Callable
 from itertools import count
 from typing import Any
 
-import psycopg.errors
 import pytest
 from sqlalchemy import Engine, text
 
-from enrollment_server.db import database
-from enrollment_server.db.database import Database
+from enrollment_server.db.database import ATTEMPTS, Database
 from enrollment_server.db.enrollments import Enrollments
 from enrollment_server.errors import Conflict
-from tests.db.acts import ACTS, Act, begin_with_chess, table
+from tests.db.acts import ACTS, Act, begin_with_chess, conflicts, table
 from tests.support.rows import insert_students_and_courses
 
-
-@pytest.fixture(autouse=True)
-def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(database, "LONGEST_PAUSE", 0)
+pytestmark = pytest.mark.usefixtures("no_pauses")
 
 
 @pytest.fixture
@@ -27,15 +21,6 @@ def engine(engine: Engine) -> Engine:
     insert_students_and_courses(engine.url)
     begin_with_chess(Enrollments(Database(engine)))
     return engine
-
-
-def conflicts(engine: Engine) -> list[Exception]:
-    """What the driver of this database raises when others are in the way."""
-    if engine.dialect.name == "postgresql":
-        return [psycopg.errors.SerializationFailure(), psycopg.errors.DeadlockDetected()]
-    busy = sqlite3.OperationalError("database is locked")
-    busy.sqlite_errorname = "SQLITE_BUSY"
-    return [busy]
 
 
 class Injection:
@@ -105,6 +90,6 @@ def test_that_stays_is_a_conflict_and_nothing_is_written(
     with pytest.raises(Conflict):
         act(Enrollments(Database(engine)))
 
-    assert injection.raised == database.ATTEMPTS
+    assert injection.raised == ATTEMPTS
     injection.stop()
     assert table(engine) == ["chess"]

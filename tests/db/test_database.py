@@ -10,17 +10,14 @@ import pytest
 from sqlalchemy import Engine, inspect, text
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
-from enrollment_server.db import backends, database
+from enrollment_server.db import backends
 from enrollment_server.db.database import ATTEMPTS, Database, Unit
 from enrollment_server.db.faults import UnexpectedError
 from enrollment_server.deadline import NEVER, Deadline
 from enrollment_server.errors import Conflict, DatabaseUnavailable, DeadlineExceeded
 from tests.support.databases import Databases, locked, terminate
 
-
-@pytest.fixture(autouse=True)
-def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(database, "LONGEST_PAUSE", 0)
+pytestmark = pytest.mark.usefixtures("no_pauses")
 
 
 def failing(times: int, error: Exception) -> tuple[list[int], Callable[[Unit], str]]:

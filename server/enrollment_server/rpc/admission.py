@@ -18,8 +18,9 @@ logger = logging.getLogger(__name__)
 
 Task: TypeAlias = Callable[[], object]
 
-_DONE: Future[Any] = Future()
-_DONE.set_result(None)
+# What a submitted call has for a future: gRPC only counts by it, if it is given a limit.
+DONE: Future[Any] = Future()
+DONE.set_result(None)
 
 _LOOK = 0.01  # seconds between two looks at whether all calls have ended
 
@@ -51,7 +52,7 @@ class CallThreads(Executor):
         self._queue.put(one)
         if len(self._threads) < min(len(self._in_flight), self._most):
             self._start_another()
-        return _DONE
+        return DONE
 
     def hold(self, context: grpc.ServicerContext) -> None:
         """Count this call as in flight until gRPC has sent its answer, after its task."""

@@ -20,7 +20,7 @@ from google.protobuf.message import DecodeError
 from enrollment_server.calls import Call, Metadata, Observer, Tracer
 from enrollment_server.domain import is_id
 from enrollment_server.errors import InvalidRequest, Violation
-from enrollment_server.rpc.admission import Admission
+from enrollment_server.rpc.admission import DONE, Admission
 from enrollment_server.rpc.errors import Refusal, reason_of, refusal, refuse
 from enrollment_server.rpc.silence import Handler, Silence
 
@@ -186,6 +186,5 @@ class _ThisThread(ThreadPoolExecutor):
     """Runs what is submitted in the thread that submits it."""
 
     def submit(self, task: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        done: Future[Any] = Future()
-        done.set_result(task(*args, **kwargs))
-        return done
+        task(*args, **kwargs)
+        return DONE
