@@ -68,6 +68,8 @@ lock: $(BIN)/installed ## write versions and hashes to requirements/: the newest
 	$(BIN)/$(LOCK) --upgrade pyproject.toml --group dev -o requirements/dev.txt
 	$(BIN)/$(LOCK) --upgrade -c requirements/dev.txt pyproject.toml --extra tracing -o requirements/server.txt
 	$(BIN)/$(LOCK) --upgrade -c requirements/dev.txt pyproject.toml --group bench -o requirements/bench.txt
+	$(BIN)/$(LOCK) --upgrade --group gateway -o requirements/gateway.txt
+	$(BIN)/$(LOCK) --upgrade --group interop -o requirements/interop.txt
 	$(BIN)/$(LOCK) --upgrade --group supply-chain -o requirements/audit.txt
 	$(BIN)/$(LOCK) --resolution lowest-direct pyproject.toml --group test -o requirements/oldest.txt
 
@@ -96,6 +98,14 @@ $(BIN)/installed: requirements/dev.txt $(SETUP)
 
 .venv-server/bin/installed: requirements/server.txt
 	@$(call install,.venv-server,$<)
+	@touch $@
+
+.venv-gateway/bin/installed: requirements/gateway.txt
+	@$(call install,.venv-gateway,$<)
+	@touch $@
+
+.venv-interop/bin/installed: requirements/interop.txt
+	@$(call install,.venv-interop,$<)
 	@touch $@
 
 .venv-audit/bin/installed: requirements/audit.txt
