@@ -22,11 +22,12 @@ enrollment.db: | $(BIN)/installed
 	  --enrollments examples/enrollments.csv
 	@mv $@.new $@
 
+TWO_AT_A_TIME := pytest -n 2 --dist worksteal
 test: $(BIN)/installed ## run every test, on SQLite and on PostgreSQL
-	$(BIN)/pytest
+	$(BIN)/$(TWO_AT_A_TIME)
 
 test-oldest: .venv-oldest/bin/installed ## the same on the oldest versions allowed
-	.venv-oldest/bin/pytest
+	.venv-oldest/bin/$(TWO_AT_A_TIME)
 
 soak: $(BIN)/installed ## run the long runs at full length, some minutes each
 	$(BIN)/pytest tests/conformance --soak

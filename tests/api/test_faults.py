@@ -129,6 +129,8 @@ def every_error(kind: type[errors.EnrollmentError]) -> set[type[errors.Enrollmen
     return {kind}.union(*(every_error(sub) for sub in kind.__subclasses__()))
 
 
-@pytest.mark.parametrize("kind", every_error(errors.EnrollmentError) - {errors.EnrollmentError})
+@pytest.mark.parametrize(
+    "kind", sorted(every_error(errors.EnrollmentError) - {errors.EnrollmentError}, key=str)
+)
 def test_every_error_has_a_published_reason(kind: type[errors.EnrollmentError]) -> None:
     assert f"ERROR_REASON_{kind.reason}" in pb.ErrorReason.DESCRIPTOR.values_by_name
