@@ -22,15 +22,15 @@ class Nothing:
     def __init__(self, *_: Any) -> None:
         pass
 
-    def get_student_courses(self, *_: Any, **__: Any) -> Page:
+    async def get_student_courses(self, *_: Any, **__: Any) -> Page:
         return PAGE
 
-    def associate_student_with_courses(
+    async def associate_student_with_courses(
         self, _student_id: str, course_ids: list[str], **_: Any
     ) -> tuple[Association, ...]:
         return tuple(Association(course_id, True, NOW) for course_id in course_ids)
 
-    def remove_student_course(self, *_: Any, **__: Any) -> bool:
+    async def remove_student_course(self, *_: Any, **__: Any) -> bool:
         return True
 
 

@@ -9,7 +9,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from enrollment_server.access import policy, tokens
 from enrollment_server.db import backends, schema
 from enrollment_server.db.backends import LOCK_TIMEOUT, Timeouts
-from enrollment_server.db.batched import BatchedEnrollments
+from enrollment_server.db.batched import Batched, OneByOne
 from enrollment_server.db.database import Database
 from enrollment_server.db.enrollments import Enrollments
 from enrollment_server.listening import Address
@@ -76,17 +76,17 @@ class App:
         self._monitor = Monitor(
             schema.SchemaProbe(Database(self._probe)), self._database_answers, self._sample
         )
+        self._admission = Admission(threads=limits.threads, queue=limits.queue)
         enrollments = Enrollments(self._database)
+        threads = self._admission.threads
+        self._batched = Batched(enrollments, threads, limits.batch_size, self.metrics)
         service = AssociationService(
-            BatchedEnrollments(enrollments, limits.batch_size, self.metrics)
-            if limits.batch_size > 1
-            else enrollments,
+            self._batched if limits.batch_size > 1 else OneByOne(enrollments, threads),
             self.metrics,
         )
         self._telemetry = Telemetry(
             self.metrics, CallLog(settings.log_format, hash_ids=settings.hash_ids)
         )
-        self._admission = Admission(threads=limits.threads, queue=limits.queue)
         self._silence = Silence()
         self._health = Health(SERVICE)
         self._server = create_server(
@@ -118,6 +118,7 @@ class App:
         if self._exposition:
             self._exposition.start()
         self._telemetry.start()
+        self._batched.start()
         self._server.start()
         self._set_serving(True)
         self._monitor.start()
@@ -136,10 +137,11 @@ class App:
         self._admission.close()
         timeout = self._settings.limits.drain_timeout
         quickly = min(timeout, QUICKLY)
-        if not self._admission.threads.wait_until_idle(quickly):
+        if not self._admission.wait_until_idle(quickly):
             self._silence.end(quickly)
             # Callers have been refused for long enough: this sends them elsewhere.
             self._server.stop(timeout - quickly).wait()
+        self._batched.stop()
         self._telemetry.stop(QUICKLY)
         self._database.engine.dispose()
         self._probe.dispose()
@@ -169,7 +171,7 @@ class App:
     def _sample(self) -> None:
         """Now and then: to do this in every call would cost every call."""
         self._silence.end(SILENCE)
-        self.metrics.queue.set(self._admission.threads.waiting)
+        self.metrics.queue.set(self._admission.waiting)
         self.metrics.pool_in_use.set(self._database.in_use())
 
 

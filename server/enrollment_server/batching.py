@@ -2,17 +2,20 @@
 
 While one batch is being worked on, requests that come wait, and the next batch takes all
 of them. A request that finds nobody at work goes at once: there is no timer, and nothing is
-waited for but work. No thread is kept for it: one of those who wait leads the next batch.
+waited for but work. Those that wait keep no thread: one of them leads the next batch, in a
+thread that is lent to it, and the others go on in that thread when it is done.
 """
 
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from enum import Enum, auto
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
-from enrollment_server.deadline import TICK, Deadline
+from enrollment_server.coroutines import Pause
+from enrollment_server.deadline import Deadline
 from enrollment_server.errors import DatabaseUnavailable
 
 Request = TypeVar("Request")
@@ -21,13 +24,23 @@ Result = TypeVar("Result")
 QUICKLY = 0.1  # seconds in which a request is answered that nothing is in the way of
 
 
+class Threads(Protocol):
+    """Those that work on requests."""
+
+    def run(self, task: Callable[[], object], /) -> object:
+        """Have one do this, soon."""
+
+    def blocking(self) -> AbstractContextManager[object]:
+        """Is entered by one that will wait, so that another takes its place meanwhile."""
+
+
 class _Turn(Enum):
     """How far a request is."""
 
     WAITS = auto()  # for a batch
-    IN_BATCH = auto()  # that another thread works on
-    LEADS = auto()  # its thread works on a batch, with it and those that wait
-    ALONE = auto()  # its thread works on it alone
+    IN_BATCH = auto()  # that another one leads
+    LEADS = auto()  # works on a batch, with it and those that wait
+    ALONE = auto()  # is worked on alone
     ANSWERED = auto()
     LEFT = auto()  # nobody waits for it any more
 
@@ -41,18 +54,9 @@ class _Waiter(Generic[Request, Result]):
         self.request = request
         self.deadline = deadline
         self.turn = _Turn.WAITS
-        self.apart: list[tuple[Hashable, _Apart]] = []  # what its thread keeps out of batches
+        self.apart: list[tuple[Hashable, _Apart]] = []  # what it keeps out of batches
         self.error: Exception | None = None
-        self._told = threading.Lock()  # the cheapest thing that a thread can wait for
-        self._told.acquire()
-
-    def tell(self) -> None:
-        """Wake its thread; once."""
-        self._told.release()
-
-    def wait(self) -> bool:
-        """Whether it was told, in a moment."""
-        return self._told.acquire(timeout=TICK)
+        self.told = Pause()
 
 
 class _Apart:
@@ -65,12 +69,13 @@ class Batcher(Generic[Request, Result]):
     """Answers requests by `work`, which takes some and a deadline, and keeps their order.
 
     A request is answered as it would have been alone. When `work` fails, and nothing was
-    done, the thread of each request has it done alone by `work_alone`, with its own deadline.
-    `work` is to fail soon if something is in the way, such as a row that others have
-    locked; `work_alone` may wait for that. Meanwhile requests that share any of its `keys` are
-    worked on alone as well: whatever is in the way of some delays the others once.
+    done, each request is done alone by `work_alone`, with its own deadline. `work` is to fail
+    soon if something is in the way, such as a row that others have locked; `work_alone` may
+    wait for that. Meanwhile requests that share any of its `keys` are worked on alone as well:
+    whatever is in the way of some delays the others once.
 
-    `size` is the most requests of a batch; `took` is given the size of each.
+    `threads` do what is to be done; `size` is the most requests of a batch; `took` is given
+    the size of each. Somebody has to call `look` now and then.
     """
 
     def __init__(
@@ -79,20 +84,23 @@ class Batcher(Generic[Request, Result]):
         work_alone: Callable[[Sequence[Request], Deadline], Sequence[Result]],
         *,
         keys: Callable[[Request], Iterable[Hashable]],
+        threads: Threads,
         size: int,
         took: Callable[[int], object],
     ) -> None:
         self._work = work
         self._work_alone = work_alone
         self._keys = keys
+        self._threads = threads
         self._size = size
         self._took = took
         self._lock = threading.Lock()  # of all that follows; nothing is waited for under it
         self._at_work = False  # whether there is a batch that is worked on
+        self._batch: Sequence[_Waiter[Request, Result]] = ()  # that one
         self._waiting: deque[_Waiter[Request, Result]] = deque()
         self._apart: dict[Hashable, _Apart] = {}
 
-    def answer(self, request: Request, deadline: Deadline) -> Result:
+    async def answer(self, request: Request, deadline: Deadline) -> Result:
         """The result for this request. Raises what `work_alone` raises.
 
         Raises DatabaseUnavailable if the deadline is over before there is an answer; the
@@ -102,14 +110,9 @@ class Batcher(Generic[Request, Result]):
         with self._lock:
             self._waiting.append(waiter)
             if not self._at_work:
-                self._begin()
-        try:
-            while waiter.turn in (_Turn.WAITS, _Turn.IN_BATCH):
-                if not waiter.wait() and deadline.over:
-                    self._leave(waiter)
-        except BaseException:
-            self._abandon(waiter)
-            raise
+                self._begin(waiter)
+        if waiter.turn in (_Turn.WAITS, _Turn.IN_BATCH):
+            await waiter.told
         if waiter.turn is _Turn.LEADS:
             self._lead(waiter)
         if waiter.turn is _Turn.ALONE:
@@ -118,45 +121,49 @@ class Batcher(Generic[Request, Result]):
             raise waiter.error
         return waiter.result
 
-    def _leave(self, waiter: _Waiter[Request, Result]) -> None:
+    def look(self) -> None:
+        """Wait no longer for what is over. To be called as often as that is to be noticed."""
+        with self._lock:
+            present = [*self._waiting, *self._batch]
+        for waiter in present:
+            if waiter.deadline.over and self._leaves(waiter):
+                waiter.told.go_on()
+
+    def _leaves(self, waiter: _Waiter[Request, Result]) -> bool:
         with self._lock:
             if waiter.turn is _Turn.WAITS:
                 self._waiting.remove(waiter)
             elif waiter.turn is not _Turn.IN_BATCH:
-                return  # it has just been told
-            waiter.turn = _Turn.LEFT
-            waiter.error = DatabaseUnavailable()
+                return False  # it is not for us to tell
+            waiter.turn, waiter.error = _Turn.LEFT, DatabaseUnavailable()
+            return True
 
-    def _abandon(self, waiter: _Waiter[Request, Result]) -> None:
-        """Its thread will do nothing any more, whatever it was to do."""
-        with self._lock:
-            if waiter.turn is _Turn.WAITS:
-                self._waiting.remove(waiter)
-            elif waiter.turn is _Turn.LEADS:
-                self._begin()
-            self._let_in(waiter, quickly=False)
-            waiter.turn = _Turn.LEFT
+    def _begin(self, new: _Waiter[Request, Result] | None = None) -> None:
+        """Have the first of those who wait lead a batch. With the lock.
 
-    def _begin(self) -> None:
-        """Have the first of those who wait lead a batch. With the lock."""
-        leader = self._next()
+        If that is the `new` one, it does not have to be told.
+        """
+        leader = self._next(new)
         self._at_work = leader is not None
         if leader:
             leader.turn = _Turn.LEADS
-            leader.tell()
+            if leader is not new:
+                self._threads.run(leader.told.go_on)
 
-    def _next(self) -> "_Waiter[Request, Result] | None":
+    def _next(
+        self, new: _Waiter[Request, Result] | None = None
+    ) -> "_Waiter[Request, Result] | None":
         """The next of those who wait that can be in a batch. With the lock."""
         while self._waiting:
             waiter = self._waiting.popleft()
             if waiter.deadline.over:
                 waiter.turn, waiter.error = _Turn.LEFT, DatabaseUnavailable()
-                waiter.tell()
             elif any(key in self._apart for key in self._keys(waiter.request)):
                 self._set_apart(waiter)
-                waiter.tell()
             else:
                 return waiter
+            if waiter is not new:
+                self._threads.run(waiter.told.go_on)
         return None
 
     def _lead(self, leader: _Waiter[Request, Result]) -> None:
@@ -168,6 +175,7 @@ class Batcher(Generic[Request, Result]):
                 while len(batch) < self._size and (waiter := self._next()):
                     waiter.turn = _Turn.IN_BATCH
                     batch.append(waiter)
+                self._batch = batch
             for waiter in batch:
                 waiter.error = RuntimeError("the batch ended without an answer")
             self._took(len(batch))
@@ -182,14 +190,20 @@ class Batcher(Generic[Request, Result]):
                         self._set_apart(waiter)
                     else:
                         waiter.turn = _Turn.ANSWERED
-                for waiter in told:
-                    waiter.tell()
+                self._batch = ()
+            for waiter in told:
+                if again:
+                    self._threads.run(waiter.told.go_on)  # each may wait for as long as it likes
+                else:
+                    waiter.told.go_on()  # here: a thread takes longer to wake than to answer
+            with self._lock:
                 self._begin()
 
     def _work_on(self, batch: list[_Waiter[Request, Result]], deadline: Deadline) -> bool:
         """Give each its result or its error; returns whether they are to try again, alone."""
         try:
-            results = self._work([waiter.request for waiter in batch], deadline)
+            with self._threads.blocking():
+                results = self._work([waiter.request for waiter in batch], deadline)
         except DatabaseUnavailable as error:
             # It is so for all of them, and what it was in the middle of may have been done.
             for waiter in batch:
@@ -208,7 +222,8 @@ class Batcher(Generic[Request, Result]):
         start = time.monotonic()
         quickly = False
         try:
-            [result] = self._work_alone([waiter.request], waiter.deadline)
+            with self._threads.blocking():
+                [result] = self._work_alone([waiter.request], waiter.deadline)
             quickly = time.monotonic() - start < QUICKLY
             return result
         finally:
@@ -216,7 +231,7 @@ class Batcher(Generic[Request, Result]):
                 self._let_in(waiter, quickly=quickly)
 
     def _set_apart(self, waiter: _Waiter[Request, Result]) -> None:
-        """Have its thread work on it alone. With the lock."""
+        """Have it worked on alone. With the lock."""
         waiter.turn = _Turn.ALONE
         for key in self._keys(waiter.request):
             apart = self._apart.setdefault(key, _Apart())
@@ -224,7 +239,7 @@ class Batcher(Generic[Request, Result]):
             waiter.apart.append((key, apart))
 
     def _let_in(self, waiter: _Waiter[Request, Result], *, quickly: bool) -> None:
-        """Keep out of batches no longer what its thread kept out. With the lock."""
+        """Keep out of batches no longer what it kept out. With the lock."""
         for key, apart in waiter.apart:
             apart.count -= 1
             # If this one found nothing in its way, the next need not be alone.

@@ -55,7 +55,7 @@ class Limits:
 
     threads: int = 64  # calls under way at once; those that wait for a batch count, too
     batch_size: int = 64  # calls that are answered together at most; 1: each by itself
-    queue: int = 128  # calls that may wait for a thread; more are refused
+    queue: int = 128  # calls beyond one for each thread; more are refused
     pool: int = 8  # connections to the database
     default_timeout: float = 30.0  # seconds for a call that comes without a deadline
     drain_timeout: float = 10.0  # seconds that calls in flight have to finish on shutdown

@@ -10,12 +10,10 @@ from sqlalchemy import URL, text
 from enrollment.v1 import enrollment_pb2 as pb
 from enrollment_server import errors
 from enrollment_server.db import backends, database
-from enrollment_server.db.database import Database
-from enrollment_server.db.enrollments import Enrollments
-from enrollment_server.service.association import AssociationService
 from tests.support.api import Api
 from tests.support.databases import Databases, locked
 from tests.support.rows import insert_students_and_courses
+from tests.support.service import service_of
 from tests.support.statuses import Refusal
 
 CALLS: list[Callable[[Api], Any]] = [
@@ -35,7 +33,7 @@ class TestFaults:
     def test_a_database_away_is_unavailable(self, url: str, call: Callable[[Api], Any]) -> None:
         engine = backends.create_engine(backends.parse_url(url))
 
-        assert call(Api(AssociationService(Enrollments(Database(engine))))) == Refusal(
+        assert call(Api(service_of(engine))) == Refusal(
             "UNAVAILABLE",
             "The database is not available; try again after a pause.",
             "DATABASE_UNAVAILABLE",
@@ -47,7 +45,7 @@ class TestFaults:
         monkeypatch.setattr(backends, "CONNECT_TIMEOUT", 0.01)
         engine = backends.create_engine(url, pool_size=1)
         with engine.connect():
-            answer = call(Api(AssociationService(Enrollments(Database(engine)))))
+            answer = call(Api(service_of(engine)))
         engine.dispose()
 
         assert (answer.code, answer.reason) == ("UNAVAILABLE", "DATABASE_UNAVAILABLE")
@@ -91,7 +89,7 @@ class TestConflicts:
             connection.exec_driver_sql("PRAGMA busy_timeout = 1")
 
         with locked(url):
-            answer = call(Api(AssociationService(Enrollments(Database(engine)))))
+            answer = call(Api(service_of(engine)))
         engine.dispose()
 
         assert answer == Refusal(
@@ -119,7 +117,7 @@ class TestConflicts:
                 )
             )
 
-        answer = call(Api(AssociationService(Enrollments(Database(engine)))))
+        answer = call(Api(service_of(engine)))
         engine.dispose()
 
         assert (answer.code, answer.reason) == ("ABORTED", "CONFLICT")

@@ -11,7 +11,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from enrollment.v1 import enrollment_pb2 as pb
 from enrollment_server.metrics import Metrics
 from enrollment_server.ops.health import Health
-from enrollment_server.rpc.admission import Admission
+from enrollment_server.rpc.admission import Admission, CallThreads
 from enrollment_server.rpc.server import SERVICE, create_server
 from enrollment_server.service.association import AssociationService
 from enrollment_server.settings import Limits
@@ -24,25 +24,27 @@ THREADS, QUEUE = 2, 3
 class Slow:
     """A service that answers when it is let."""
 
-    def __init__(self) -> None:
+    def __init__(self, threads: CallThreads) -> None:
         self.begun = Semaphore(0)
         self.may_end = Event()
+        self._threads = threads
 
-    def remove_student_course(self, *_: object, **__: object) -> bool:
-        self.begun.release()
-        return self.may_end.wait(timeout=30)
-
-
-@pytest.fixture
-def service() -> Iterator[Slow]:
-    slow = Slow()
-    yield slow
-    slow.may_end.set()
+    async def remove_student_course(self, *_: object, **__: object) -> bool:
+        with self._threads.blocking():
+            self.begun.release()
+            return self.may_end.wait(timeout=30)
 
 
 @pytest.fixture
 def admission() -> Admission:
     return Admission(threads=THREADS, queue=QUEUE)
+
+
+@pytest.fixture
+def service(admission: Admission) -> Iterator[Slow]:
+    slow = Slow(admission.threads)
+    yield slow
+    slow.may_end.set()
 
 
 @pytest.fixture
@@ -111,7 +113,7 @@ def test_a_server_that_stops_refuses_new_calls_and_answers_the_others(
     channel: grpc.Channel, service: Slow, admission: Admission
 ) -> None:
     accepted = fill(channel, service)
-    wait_until(lambda: admission.threads.waiting == QUEUE)
+    wait_until(lambda: admission.waiting == QUEUE)
 
     admission.close()
     error = call(channel).exception(timeout=5)
@@ -121,9 +123,9 @@ def test_a_server_that_stops_refuses_new_calls_and_answers_the_others(
         "This server is about to stop; try again, on another.",
         "SHUTTING_DOWN",
     )
-    assert not admission.threads.wait_until_idle(0)
+    assert not admission.wait_until_idle(0)
     service.may_end.set()
-    assert admission.threads.wait_until_idle(10)
+    assert admission.wait_until_idle(10)
     assert all(one.result(timeout=10).removed for one in accepted)
 
 
@@ -137,23 +139,67 @@ def test_health_is_answered_whatever_waits(channel: grpc.Channel, service: Slow)
     assert answer.status == health_pb2.HealthCheckResponse.SERVING
 
 
-def test_a_call_is_answered_though_no_more_threads_can_be_had(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    threads = Admission(threads=2, queue=3).threads
-    answered = Semaphore(0)
-    threads.submit(answered.release)
-    assert answered.acquire(timeout=10)
+class TestThreads:
+    @pytest.fixture
+    def threads(self) -> Iterator[CallThreads]:
+        threads = CallThreads(2)
+        yield threads
+        threads.stop()
 
-    def none_left(_: object) -> None:
-        raise RuntimeError("can't start new thread")
+    def test_one_that_blocks_has_another_take_its_place(self, threads: CallThreads) -> None:
+        may_end, done = Event(), Semaphore(0)
 
-    monkeypatch.setattr("threading.Thread.start", none_left)
-    may_end = Event()
-    threads.submit(may_end.wait, 10)
-    threads.submit(answered.release)
-    may_end.set()
+        def blocks() -> None:
+            with threads.blocking():
+                may_end.wait(10)
+            done.release()
 
-    assert answered.acquire(timeout=10)
-    assert threads.wait_until_idle(10)
-    threads.stop()
+        threads.run(blocks)
+        threads.run(done.release)
+
+        assert done.acquire(timeout=10)
+        assert threads.busy
+        may_end.set()
+        assert done.acquire(timeout=10)
+        wait_until(lambda: not threads.busy)
+
+    def test_when_all_are_blocked_the_first_that_is_back_goes_on(
+        self, threads: CallThreads
+    ) -> None:
+        may_end, done = Event(), Semaphore(0)
+        for _ in range(2):
+            threads.submit(may_end.wait, 10)
+        threads.run(done.release)
+
+        may_end.set()
+
+        assert done.acquire(timeout=10)
+
+    def test_a_task_that_fails_costs_no_thread(
+        self, threads: CallThreads, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        done = Semaphore(0)
+        for _ in range(3):
+            threads.submit(int, "no number")
+        threads.run(done.release)
+
+        assert done.acquire(timeout=10)
+        assert [record.message for record in caplog.records] == 3 * ["a call was lost"]
+
+    def test_tasks_are_done_though_no_more_threads_can_be_had(
+        self, threads: CallThreads, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        done = Semaphore(0)
+        threads.run(done.release)
+        assert done.acquire(timeout=10)
+
+        def none_left(_: object) -> None:
+            raise RuntimeError("can't start new thread")
+
+        monkeypatch.setattr("threading.Thread.start", none_left)
+        may_end = Event()
+        threads.submit(may_end.wait, 10)
+        threads.run(done.release)
+        may_end.set()
+
+        assert done.acquire(timeout=10)

@@ -7,12 +7,10 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import URL, Engine
 
-from enrollment_server.db.database import Database
-from enrollment_server.db.enrollments import Enrollments
 from enrollment_server.rpc import page_token
-from enrollment_server.service.association import AssociationService
 from tests.support.api import Api
 from tests.support.rows import insert_students_and_courses
+from tests.support.service import service_of
 
 
 class TestPageSize:
@@ -24,7 +22,7 @@ class TestPageSize:
     def api(self, url: URL, engine: Engine, course_count: int) -> Api:
         ids = [f"c{number:04}" for number in range(course_count)]
         insert_students_and_courses(url, *ids)
-        api = Api(AssociationService(Enrollments(Database(engine))))
+        api = Api(service_of(engine))
         for start in range(0, course_count, 100):
             api.associate("ada", *ids[start : start + 100])
         return api
@@ -75,7 +73,7 @@ class TestPageToken:
     def test_is_good_on_another_server_of_the_same_database(
         self, api: Api, token: str, engine: Engine
     ) -> None:
-        other = Api(AssociationService(Enrollments(Database(engine))))
+        other = Api(service_of(engine))
 
         assert other.list_courses("ada", 5, token) == api.list_courses("ada", 5, token)
 

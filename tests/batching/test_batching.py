@@ -7,10 +7,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
-from enrollment_server import batching
 from enrollment_server.batching import Batcher
+from enrollment_server.coroutines import wait
 from enrollment_server.deadline import NEVER, Deadline
 from enrollment_server.errors import Conflict, DatabaseUnavailable
+from enrollment_server.rpc.admission import CallThreads
 from tests.support.waiting import wait_until
 
 
@@ -59,24 +60,29 @@ def work() -> Work:
     return Work()
 
 
-@pytest.fixture(autouse=True)
-def looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batching, "TICK", 0.005)
+class Waiting:
+    """A batcher, and threads that wait for its answers."""
 
+    def __init__(self, batcher: Batcher[str, str], threads: ThreadPoolExecutor) -> None:
+        self.batcher = batcher
+        self._threads = threads
 
-def batcher_of(work: Work, size: int = 100) -> Batcher[str, str]:
-    return Batcher(
-        work.together,
-        work.by_itself,
-        keys=lambda request: request[0],
-        size=size,
-        took=lambda _size: None,
-    )
+    def answer(self, request: str, deadline: Deadline = NEVER) -> str:
+        return wait(self.batcher.answer(request, deadline))
 
+    def begin(self, request: str, deadline: Deadline = NEVER) -> "Future[str]":
+        return self._threads.submit(self.answer, request, deadline)
 
-@pytest.fixture
-def batcher(work: Work) -> Batcher[str, str]:
-    return batcher_of(work)
+    def begin_behind(
+        self, first: str, *others: str, deadline: Deadline = NEVER
+    ) -> "list[Future[str]]":
+        """Has one request worked on, and the others wait behind it."""
+        futures = [self.begin(first)]
+        wait_until(lambda: self.batcher._at_work)
+        for count, request in enumerate(others, 1):
+            futures.append(self.begin(request, deadline))
+            wait_until(lambda count=count: len(self.batcher._waiting) == count)  # type: ignore[misc]
+        return futures
 
 
 @pytest.fixture
@@ -85,37 +91,61 @@ def threads() -> Iterator[ThreadPoolExecutor]:
         yield pool
 
 
-Answering = Callable[..., "list[Future[str]]"]
+@pytest.fixture
+def call_threads() -> Iterator[CallThreads]:
+    threads = CallThreads(40)
+    yield threads
+    threads.stop()
+
+
+MakeBatcher = Callable[..., Waiting]
 
 
 @pytest.fixture
-def answering(threads: ThreadPoolExecutor, batcher: Batcher[str, str], work: Work) -> Answering:
-    """Has one request worked on, and the others wait behind it."""
+def batcher_of(threads: ThreadPoolExecutor, call_threads: CallThreads) -> MakeBatcher:
+    def make(work: Work, size: int = 100) -> Waiting:
+        batcher = Batcher[str, str](
+            work.together,
+            work.by_itself,
+            keys=lambda request: request[0],
+            threads=call_threads,
+            size=size,
+            took=lambda _size: None,
+        )
+        return Waiting(batcher, threads)
 
-    def answer(first: str, *others: str, deadline: Deadline = NEVER) -> "list[Future[str]]":
-        futures = [threads.submit(batcher.answer, first, NEVER)]
-        wait_until(lambda: work.batches == [[first]])
-        for count, request in enumerate(others, 1):
-            futures.append(threads.submit(batcher.answer, request, deadline))
-            wait_until(lambda count=count: len(batcher._waiting) == count)  # type: ignore[misc]
-        return futures
+    return make
 
-    return answer
+
+@pytest.fixture
+def waiting(work: Work, batcher_of: MakeBatcher) -> Waiting:
+    return batcher_of(work)
+
+
+class Leaving:
+    """A caller who waits until told to leave."""
+
+    def __init__(self) -> None:
+        self._left = threading.Event()
+        self.deadline = Deadline(60, lambda: not self._left.is_set())
+
+    def leave(self) -> None:
+        self._left.set()
 
 
 def results(futures: "list[Future[str]]") -> list[str]:
     return [future.result(timeout=10) for future in futures]
 
 
-def test_a_request_alone_goes_at_once(batcher: Batcher[str, str], work: Work) -> None:
-    assert batcher.answer("a", NEVER) == "A"
-    assert batcher.answer("b", NEVER) == "B"
+def test_a_request_alone_goes_at_once(waiting: Waiting, work: Work) -> None:
+    assert waiting.answer("a") == "A"
+    assert waiting.answer("b") == "B"
     assert work.batches == [["a"], ["b"]]
 
 
-def test_those_that_wait_are_answered_together(work: Work, answering: Answering) -> None:
+def test_those_that_wait_are_answered_together(work: Work, waiting: Waiting) -> None:
     gate = work.hold("a")
-    futures = answering("a", "b", "c", "b", "d")
+    futures = waiting.begin_behind("a", "b", "c", "b", "d")
 
     gate.set()
 
@@ -123,14 +153,9 @@ def test_those_that_wait_are_answered_together(work: Work, answering: Answering)
     assert work.batches == [["a"], ["b", "c", "b", "d"]]
 
 
-def test_a_batch_has_a_greatest_size(work: Work, threads: ThreadPoolExecutor) -> None:
-    batcher = batcher_of(work, size=2)
+def test_a_batch_has_a_greatest_size(work: Work, batcher_of: MakeBatcher) -> None:
     gate = work.hold("a")
-    futures = [threads.submit(batcher.answer, "a", NEVER)]
-    wait_until(lambda: work.batches == [["a"]])
-    for count, request in enumerate("bcd", 1):
-        futures.append(threads.submit(batcher.answer, request, NEVER))
-        wait_until(lambda count=count: len(batcher._waiting) == count)  # type: ignore[misc]
+    futures = batcher_of(work, size=2).begin_behind("a", "b", "c", "d")
 
     gate.set()
 
@@ -139,10 +164,10 @@ def test_a_batch_has_a_greatest_size(work: Work, threads: ThreadPoolExecutor) ->
 
 
 @pytest.mark.parametrize("error", [Conflict(), RuntimeError("a defect")])
-def test_one_that_fails_fails_alone(work: Work, answering: Answering, error: Exception) -> None:
+def test_one_that_fails_fails_alone(work: Work, waiting: Waiting, error: Exception) -> None:
     work.errors["c"] = error
     gate = work.hold("a")
-    futures = answering("a", "b", "c", "d")
+    futures = waiting.begin_behind("a", "b", "c", "d")
 
     gate.set()
 
@@ -151,11 +176,11 @@ def test_one_that_fails_fails_alone(work: Work, answering: Answering, error: Exc
 
 
 def test_what_is_not_available_is_so_for_all_and_is_not_tried_again(
-    work: Work, answering: Answering
+    work: Work, waiting: Waiting
 ) -> None:
     work.errors["c"] = DatabaseUnavailable()
     gate = work.hold("a")
-    futures = answering("a", "b", "c")
+    futures = waiting.begin_behind("a", "b", "c")
 
     gate.set()
 
@@ -165,11 +190,13 @@ def test_what_is_not_available_is_so_for_all_and_is_not_tried_again(
     assert work.alone == []
 
 
-def test_who_waits_for_too_long_is_told_so_and_is_in_no_batch(
-    work: Work, answering: Answering
-) -> None:
+def test_who_waits_for_too_long_is_told_so_and_is_in_no_batch(work: Work, waiting: Waiting) -> None:
+    caller = Leaving()
     gate = work.hold("a")
-    futures = answering("a", "b", deadline=Deadline(0.05))
+    futures = waiting.begin_behind("a", "b", deadline=caller.deadline)
+
+    caller.leave()
+    waiting.batcher.look()
 
     assert isinstance(futures[1].exception(timeout=10), DatabaseUnavailable)
     gate.set()
@@ -177,92 +204,85 @@ def test_who_waits_for_too_long_is_told_so_and_is_in_no_batch(
     assert work.batches == [["a"]]
 
 
+def test_who_leaves_before_the_next_batch_is_in_none(work: Work, waiting: Waiting) -> None:
+    caller = Leaving()
+    gate = work.hold("a")
+    futures = waiting.begin_behind("a", "b", deadline=caller.deadline)
+
+    caller.leave()
+    gate.set()
+
+    assert isinstance(futures[1].exception(timeout=10), DatabaseUnavailable)
+    assert results(futures[:1]) == ["A"]
+    assert work.batches == [["a"]]
+
+
 def test_who_leaves_a_batch_is_told_so_and_the_others_are_answered(
-    work: Work, threads: ThreadPoolExecutor, batcher: Batcher[str, str], answering: Answering
+    work: Work, waiting: Waiting
 ) -> None:
+    caller = Leaving()
     first, second = work.hold("a"), work.hold("b")
-    futures = answering("a", "b")
-    leaving = threads.submit(batcher.answer, "c", Deadline(0.3))
-    wait_until(lambda: len(batcher._waiting) == 2)
+    futures = waiting.begin_behind("a", "b")
+    leaving = waiting.begin("c", caller.deadline)
+    wait_until(lambda: len(waiting.batcher._waiting) == 2)
     first.set()
     wait_until(lambda: work.batches == [["a"], ["b", "c"]])
+
+    caller.leave()
+    waiting.batcher.look()
 
     assert isinstance(leaving.exception(timeout=10), DatabaseUnavailable)
     second.set()
     assert results(futures) == ["A", "B"]
 
 
-def test_one_whose_thread_fails_while_it_waits_keeps_nobody(
-    work: Work, threads: ThreadPoolExecutor, batcher: Batcher[str, str], answering: Answering
-) -> None:
-    class Failing(Deadline):
-        @property
-        def over(self) -> bool:
-            raise MemoryError
-
-    gate = work.hold("a")
-    futures = answering("a")
-    failing = threads.submit(batcher.answer, "b", Failing(10))
-    assert isinstance(failing.exception(timeout=10), MemoryError)
-    futures.append(threads.submit(batcher.answer, "c", NEVER))
-    gate.set()
-
-    assert results(futures) == ["A", "C"]
-    assert work.batches == [["a"], ["c"]]
-
-
 class TestApart:
     """What is in the way of some delays the others once."""
 
-    def test_what_is_in_the_way_is_waited_for_alone(
-        self, work: Work, answering: Answering, batcher: Batcher[str, str]
-    ) -> None:
+    def test_what_is_in_the_way_is_waited_for_alone(self, work: Work, waiting: Waiting) -> None:
         gate = work.hold("a")
         locked = work.lock("c")
-        futures = answering("a", "b", "c", "d")
+        futures = waiting.begin_behind("a", "b", "c", "d")
         gate.set()
 
         assert results([futures[0], futures[1], futures[3]]) == ["A", "B", "D"]
-        assert batcher.answer("e", NEVER) == "E"
+        assert waiting.answer("e") == "E"
         assert not futures[2].done()
         locked.set()
         assert results(futures) == ["A", "B", "C", "D"]
-        assert batcher._apart == {}
+        assert waiting.batcher._apart == {}
 
     @pytest.fixture
-    def blocked(
-        self, work: Work, threads: ThreadPoolExecutor, batcher: Batcher[str, str]
-    ) -> "Future[str]":
+    def blocked(self, work: Work, waiting: Waiting) -> "Future[str]":
         """A request that something is in the way of."""
         work.lock("c1")
-        blocked = threads.submit(batcher.answer, "c1", NEVER)
+        blocked = waiting.begin("c1")
         wait_until(lambda: work.alone == ["c1"])
         return blocked
 
     def test_what_has_to_do_with_it_keeps_out_of_batches(
-        self, work: Work, blocked: "Future[str]", batcher: Batcher[str, str]
+        self, work: Work, blocked: "Future[str]", waiting: Waiting
     ) -> None:
-        assert batcher.answer("c2", NEVER) == "C2"
+        assert waiting.answer("c2") == "C2"
         assert work.batches == [["c1"]]
         assert work.alone == ["c1", "c2"]
         work.locked["c1"].set()
         assert blocked.result(timeout=10) == "C1"
 
     def test_it_does_so_no_longer_when_one_found_nothing_in_its_way(
-        self, work: Work, blocked: "Future[str]", batcher: Batcher[str, str]
+        self, work: Work, blocked: "Future[str]", waiting: Waiting
     ) -> None:
-        assert [batcher.answer(request, NEVER) for request in ("c2", "c3")] == ["C2", "C3"]
+        assert [waiting.answer(request) for request in ("c2", "c3")] == ["C2", "C3"]
         assert work.batches == [["c1"], ["c3"]]
         work.locked["c1"].set()
         assert blocked.result(timeout=10) == "C1"
-        assert batcher._apart == {}
+        assert waiting.batcher._apart == {}
 
 
 def test_everybody_is_answered_whatever_happens(
-    threads: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+    threads: ThreadPoolExecutor, call_threads: CallThreads
 ) -> None:
     """Forty threads, random failures, random deadlines."""
-    monkeypatch.setattr(batching, "TICK", 0.001)
     failing = (Conflict, DatabaseUnavailable, RuntimeError)
 
     def work(requests: Sequence[str], _deadline: Deadline) -> list[str]:
@@ -272,16 +292,32 @@ def test_everybody_is_answered_whatever_happens(
         return [request.upper() for request in requests]
 
     batcher = Batcher[str, str](
-        work, work, keys=lambda request: request[0], size=100, took=lambda _size: None
+        work,
+        work,
+        keys=lambda request: request[0],
+        threads=call_threads,
+        size=100,
+        took=lambda _size: None,
     )
+    ended = threading.Event()
+
+    def look() -> None:
+        while not ended.wait(0.001):
+            batcher.look()
 
     def call(number: int) -> bool:
         request = f"{'abcdefghij'[number % 10]}{number}"
         try:
             deadline = Deadline(random.choice([0.001, 0.01, 1, 1]))
-            return batcher.answer(request, deadline) == request.upper()
+            return wait(batcher.answer(request, deadline)) == request.upper()
         except failing:
             return True
 
-    assert all(threads.map(call, range(4000), timeout=60))
+    looking = threading.Thread(target=look)
+    looking.start()
+    try:
+        assert all(threads.map(call, range(4000), timeout=60))
+    finally:
+        ended.set()
+        looking.join()
     assert (batcher._at_work, list(batcher._waiting), batcher._apart) == (False, [], {})

@@ -159,7 +159,7 @@ class TestRetries:
     @pytest.fixture
     def flaky(self, attempts: list[str]) -> Iterator[str]:
         class Flaky:
-            def remove_student_course(self, *_: object, **__: object) -> bool:
+            async def remove_student_course(self, *_: object, **__: object) -> bool:
                 attempts.append("attempt")
                 if len(attempts) < 3:
                     raise DatabaseUnavailable

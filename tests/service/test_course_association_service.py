@@ -18,19 +18,19 @@ from enrollment_server.errors import (
     CourseNotFound,
     StudentNotFound,
 )
-from enrollment_server.service.association import AssociationService
 from tests.service.conftest import MANY
 from tests.support.databases import Databases
 from tests.support.rows import insert_students_and_courses
+from tests.support.service import WaitingService, service_of
 
 
-def course_ids(service: AssociationService, student_id: str = "ada") -> list[str]:
+def course_ids(service: WaitingService, student_id: str = "ada") -> list[str]:
     page = service.get_student_courses(student_id, page_size=1000)
     return [taken.course.id for taken in page.courses]
 
 
 class TestAssociate:
-    def test_makes_associations_in_the_order_asked_for(self, service: AssociationService) -> None:
+    def test_makes_associations_in_the_order_asked_for(self, service: WaitingService) -> None:
         before = datetime.now(UTC)
         associations = service.associate_student_with_courses("ada", ["chess", "algebra"])
 
@@ -42,9 +42,7 @@ class TestAssociate:
             assert before <= association.create_time <= datetime.now(UTC)
             assert association.create_time.utcoffset() == timedelta(0)
 
-    def test_leaves_an_association_that_is_there_as_it_was(
-        self, service: AssociationService
-    ) -> None:
+    def test_leaves_an_association_that_is_there_as_it_was(self, service: WaitingService) -> None:
         [first] = service.associate_student_with_courses("ada", ["chess"])
         new, old = service.associate_student_with_courses("ada", ["algebra", "chess"])
         [again] = service.associate_student_with_courses("ada", ["chess"])
@@ -53,7 +51,7 @@ class TestAssociate:
         assert old.create_time == again.create_time == first.create_time
         assert new.create_time > first.create_time
 
-    def test_answers_a_repeated_id_once(self, service: AssociationService) -> None:
+    def test_answers_a_repeated_id_once(self, service: WaitingService) -> None:
         associations = service.associate_student_with_courses("ada", ["chess", "algebra", "chess"])
 
         assert [(a.course_id, a.created) for a in associations] == [
@@ -61,21 +59,19 @@ class TestAssociate:
             ("algebra", True),
         ]
 
-    def test_keeps_students_apart(self, service: AssociationService) -> None:
+    def test_keeps_students_apart(self, service: WaitingService) -> None:
         service.associate_student_with_courses("ada", ["chess"])
         [association] = service.associate_student_with_courses("bob", ["chess"])
 
         assert association.created
 
-    def test_refuses_an_unknown_student(self, service: AssociationService) -> None:
+    def test_refuses_an_unknown_student(self, service: WaitingService) -> None:
         with pytest.raises(StudentNotFound) as refusal:
             service.associate_student_with_courses("eve", ["chess", "unknown"])
 
         assert refusal.value.metadata == {"student_id": "eve"}
 
-    def test_names_every_unknown_course_and_writes_nothing(
-        self, service: AssociationService
-    ) -> None:
+    def test_names_every_unknown_course_and_writes_nothing(self, service: WaitingService) -> None:
         with pytest.raises(CourseNotFound) as refusal:
             service.associate_student_with_courses("ada", ["x2", "chess", "x1", "Chess", "x2"])
 
@@ -83,7 +79,7 @@ class TestAssociate:
         assert course_ids(service) == []
 
     def test_refuses_unknown_courses_though_the_others_are_there(
-        self, service: AssociationService
+        self, service: WaitingService
     ) -> None:
         service.associate_student_with_courses("ada", ["chess"])
 
@@ -91,7 +87,7 @@ class TestAssociate:
             service.associate_student_with_courses("ada", ["chess", "unknown"])
 
     def test_tells_one_of_many_callers_at_once_that_it_made_it(
-        self, service: AssociationService
+        self, service: WaitingService
     ) -> None:
         with ThreadPoolExecutor(16) as callers:
             answers = list(
@@ -106,7 +102,7 @@ class TestAssociate:
             assert len({answer[place].create_time for answer in answers}) == 1
 
     def test_sees_that_a_course_went_after_it_looked(
-        self, service: AssociationService, engine: Engine
+        self, service: WaitingService, engine: Engine
     ) -> None:
         def delete_the_course() -> None:
             with engine.begin() as connection:
@@ -118,7 +114,7 @@ class TestAssociate:
         assert course_ids(service) == []
 
     def test_answers_as_of_one_moment_when_an_association_goes_after_it_looked(
-        self, service: AssociationService, engine: Engine
+        self, service: WaitingService, engine: Engine
     ) -> None:
         service.associate_student_with_courses("ada", ["chess"])
 
@@ -129,7 +125,7 @@ class TestAssociate:
         assert course_ids(service) == ["algebra", "chess"]
 
     def test_answers_each_of_a_batch_as_of_one_moment(
-        self, service: AssociationService, engine: Engine
+        self, service: WaitingService, engine: Engine
     ) -> None:
         taken = service.associate_student_with_courses("ada", ["algebra", "chess"])
 
@@ -156,39 +152,37 @@ class TestAssociate:
 
 
 class TestList:
-    def test_orders_courses_bytewise(self, service: AssociationService) -> None:
+    def test_orders_courses_bytewise(self, service: WaitingService) -> None:
         service.associate_student_with_courses("ada", ["chess", "algebra", "Biology"])
 
         assert course_ids(service) == ["Biology", "algebra", "chess"]
 
-    def test_tells_what_a_course_is(self, service: AssociationService) -> None:
+    def test_tells_what_a_course_is(self, service: WaitingService) -> None:
         [association] = service.associate_student_with_courses("ada", ["algebra"])
         [taken] = service.get_student_courses("ada").courses
 
         assert (taken.course.code, taken.course.title) == ("MAT 210", "Linear Algebra")
         assert taken.create_time == association.create_time
 
-    def test_has_an_empty_code_where_there_is_none(self, service: AssociationService) -> None:
+    def test_has_an_empty_code_where_there_is_none(self, service: WaitingService) -> None:
         service.associate_student_with_courses("ada", ["chess"])
         [taken] = service.get_student_courses("ada").courses
 
         assert taken.course.code == ""
 
-    def test_of_a_student_without_courses_is_empty(self, service: AssociationService) -> None:
+    def test_of_a_student_without_courses_is_empty(self, service: WaitingService) -> None:
         page = service.get_student_courses("bob")
 
         assert (page.courses, page.more) == ((), False)
 
-    def test_refuses_an_unknown_student(self, service: AssociationService) -> None:
+    def test_refuses_an_unknown_student(self, service: WaitingService) -> None:
         with pytest.raises(StudentNotFound):
             service.get_student_courses("eve")
 
     @pytest.mark.parametrize(
         ("asked", "given"), [(0, 100), (1, 1), (999, 999), (1000, 1000), (1001, 1000)]
     )
-    def test_clamps_the_page_size(
-        self, service: AssociationService, asked: int, given: int
-    ) -> None:
+    def test_clamps_the_page_size(self, service: WaitingService, asked: int, given: int) -> None:
         for start in range(0, len(MANY), 100):
             service.associate_student_with_courses("ada", MANY[start : start + 100])
 
@@ -197,7 +191,7 @@ class TestList:
         assert [taken.course.id for taken in page.courses] == MANY[:given]
         assert page.more
 
-    def test_goes_on_after_a_course_that_has_gone(self, service: AssociationService) -> None:
+    def test_goes_on_after_a_course_that_has_gone(self, service: WaitingService) -> None:
         service.associate_student_with_courses("ada", ["chess", "algebra", "Biology"])
         service.remove_student_course("ada", "algebra")
         page = service.get_student_courses("ada", after="algebra")
@@ -205,9 +199,7 @@ class TestList:
         assert [taken.course.id for taken in page.courses] == ["chess"]
 
     @pytest.mark.parametrize("size", [1, 2, 3])
-    def test_has_more_unless_it_is_the_last_page(
-        self, service: AssociationService, size: int
-    ) -> None:
+    def test_has_more_unless_it_is_the_last_page(self, service: WaitingService, size: int) -> None:
         service.associate_student_with_courses("ada", ["chess", "algebra", "Biology"])
 
         assert service.get_student_courses("ada", size).more == (size < 3)
@@ -219,7 +211,7 @@ class TestList:
         url = sqlite_databases.fresh()
         insert_students_and_courses(url)
         engine = backends.create_engine(url)
-        service = AssociationService(Enrollments(Database(engine)))
+        service = WaitingService(service_of(engine))
         service.associate_student_with_courses("ada", ["algebra", "chess"])
         with closing(sqlite3.connect(str(url.database))) as connection, connection:
             connection.execute("DELETE FROM courses WHERE id = 'algebra'")
@@ -229,7 +221,7 @@ class TestList:
 
 
 class TestRemove:
-    def test_removes(self, service: AssociationService) -> None:
+    def test_removes(self, service: WaitingService) -> None:
         service.associate_student_with_courses("ada", ["chess", "algebra"])
         service.associate_student_with_courses("bob", ["chess"])
 
@@ -238,7 +230,7 @@ class TestRemove:
         assert course_ids(service, "bob") == ["chess"]
 
     @pytest.mark.parametrize("course_id", ["chess", "unknown"])
-    def test_refuses_a_course_not_taken(self, service: AssociationService, course_id: str) -> None:
+    def test_refuses_a_course_not_taken(self, service: WaitingService, course_id: str) -> None:
         with pytest.raises(CourseNotAssociated) as refusal:
             service.remove_student_course("ada", course_id)
 
@@ -246,19 +238,17 @@ class TestRemove:
 
     @pytest.mark.parametrize("course_id", ["chess", "unknown"])
     def test_takes_a_missing_course_lightly_if_asked_to(
-        self, service: AssociationService, course_id: str
+        self, service: WaitingService, course_id: str
     ) -> None:
         assert not service.remove_student_course("ada", course_id, allow_missing=True)
 
     @pytest.mark.parametrize("allow_missing", [False, True])
-    def test_refuses_an_unknown_student(
-        self, service: AssociationService, allow_missing: bool
-    ) -> None:
+    def test_refuses_an_unknown_student(self, service: WaitingService, allow_missing: bool) -> None:
         with pytest.raises(StudentNotFound):
             service.remove_student_course("eve", "chess", allow_missing=allow_missing)
 
     def test_tells_one_of_many_callers_at_once_that_it_removed_it(
-        self, service: AssociationService
+        self, service: WaitingService
     ) -> None:
         service.associate_student_with_courses("ada", ["chess"])
 
@@ -272,7 +262,7 @@ class TestRemove:
 
         assert sum(removed) == 1
 
-    def test_lets_an_association_be_made_anew(self, service: AssociationService) -> None:
+    def test_lets_an_association_be_made_anew(self, service: WaitingService) -> None:
         [first] = service.associate_student_with_courses("ada", ["chess"])
         service.remove_student_course("ada", "chess")
         [second] = service.associate_student_with_courses("ada", ["chess"])

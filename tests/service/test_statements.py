@@ -6,8 +6,8 @@ from contextlib import contextmanager
 import pytest
 from sqlalchemy import Engine, event
 
-from enrollment_server.service.association import AssociationService
 from tests.service.conftest import MANY
+from tests.support.service import WaitingService
 
 ALL_ARE_NEW = [(1, 0, 2), (10, 0, 2), (100, 0, 2)]
 SOME_WERE_THERE = [(2, 1, 3), (10, 5, 3), (100, 50, 3)]
@@ -18,7 +18,7 @@ ALL_WERE_THERE = [(1, 1, 1), (10, 10, 1), (100, 100, 1)]
     ("courses", "there", "takes"), [*ALL_ARE_NEW, *SOME_WERE_THERE, *ALL_WERE_THERE]
 )
 def test_associating_takes_few(
-    service: AssociationService, engine: Engine, courses: int, there: int, takes: int
+    service: WaitingService, engine: Engine, courses: int, there: int, takes: int
 ) -> None:
     if there:
         service.associate_student_with_courses("ada", MANY[:there])
@@ -29,7 +29,7 @@ def test_associating_takes_few(
 
 
 @pytest.mark.parametrize("page_size", [1, 10, 100])
-def test_listing_takes_one(service: AssociationService, engine: Engine, page_size: int) -> None:
+def test_listing_takes_one(service: WaitingService, engine: Engine, page_size: int) -> None:
     service.associate_student_with_courses("ada", MANY[:100])
     with counting_statements(engine) as statements:
         service.get_student_courses("ada", page_size)
@@ -37,7 +37,7 @@ def test_listing_takes_one(service: AssociationService, engine: Engine, page_siz
     assert len(statements) == 1, statements
 
 
-def test_removing_takes_one(service: AssociationService, engine: Engine) -> None:
+def test_removing_takes_one(service: WaitingService, engine: Engine) -> None:
     service.associate_student_with_courses("ada", ["chess"])
     with counting_statements(engine) as statements:
         service.remove_student_course("ada", "chess")
@@ -45,7 +45,7 @@ def test_removing_takes_one(service: AssociationService, engine: Engine) -> None
     assert len(statements) == 1, statements
 
 
-def test_removing_what_is_not_there_takes_two(service: AssociationService, engine: Engine) -> None:
+def test_removing_what_is_not_there_takes_two(service: WaitingService, engine: Engine) -> None:
     with counting_statements(engine) as statements:
         service.remove_student_course("ada", "chess", allow_missing=True)
 

@@ -1,9 +1,10 @@
-"""The same as `Enrollments`, for one request at a time: those that wait are batched."""
+"""What `Enrollments` answers, for one request at a time: alone, or with those that wait."""
 
-from collections.abc import Sequence
+import logging
+import threading
 from functools import partial
 
-from enrollment_server.batching import Batcher
+from enrollment_server.batching import Batcher, Threads
 from enrollment_server.db.enrollments import (
     AssociateRequest,
     AssociateResult,
@@ -12,24 +13,57 @@ from enrollment_server.db.enrollments import (
     RemoveRequest,
     RemoveResult,
 )
-from enrollment_server.deadline import Deadline
+from enrollment_server.deadline import TICK, Deadline
 from enrollment_server.domain import Page
 from enrollment_server.metrics import Metrics
 
+logger = logging.getLogger(__name__)
 
-class BatchedEnrollments:
+
+class OneByOne:
+    """Answers each request as it comes, in the thread that asks, one of these."""
+
+    def __init__(self, enrollments: Enrollments, threads: Threads) -> None:
+        self._enrollments = enrollments
+        self._threads = threads
+
+    async def page(self, request: PageRequest, deadline: Deadline) -> Page | None:
+        with self._threads.blocking():
+            [page] = self._enrollments.list_pages([request], deadline)
+        return page
+
+    async def associate(self, request: AssociateRequest, deadline: Deadline) -> AssociateResult:
+        with self._threads.blocking():
+            [result] = self._enrollments.associate([request], deadline)
+        return result
+
+    async def remove(self, request: RemoveRequest, deadline: Deadline) -> RemoveResult:
+        with self._threads.blocking():
+            [result] = self._enrollments.remove([request], deadline)
+        return result
+
+
+class Batched:
     """Answers each request as `Enrollments` does, and many with the same few statements.
 
     Lists are batched with lists, associations with associations, removals with removals:
-    what `Enrollments` promises for a batch of requests is what makes that right.
+    what `Enrollments` promises for a batch of requests is what makes that right. `size` is the
+    most requests of a batch. Deadlines are kept from `start` until `stop`.
     """
 
-    def __init__(self, enrollments: Enrollments, size: int, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        enrollments: Enrollments,
+        threads: Threads,
+        size: int,
+        metrics: Metrics,
+    ) -> None:
         took = metrics.batch_size
         self._pages = Batcher[PageRequest, Page | None](
             partial(enrollments.list_pages, patient=False),
             enrollments.list_pages,
             keys=lambda request: [request.student_id],
+            threads=threads,
             size=size,
             took=took.labels("list").observe,
         )
@@ -38,6 +72,7 @@ class BatchedEnrollments:
             partial(enrollments.associate, patient=False),
             enrollments.associate,
             keys=lambda request: [("student", request.student_id), *request.course_ids],
+            threads=threads,
             size=size,
             took=took.labels("associate").observe,
         )
@@ -45,17 +80,25 @@ class BatchedEnrollments:
             partial(enrollments.remove, patient=False),
             enrollments.remove,
             keys=lambda request: [request.student_id],
+            threads=threads,
             size=size,
             took=took.labels("remove").observe,
         )
+        self.page = self._pages.answer
+        self.associate = self._associate.answer
+        self.remove = self._remove.answer
+        self._stopping = threading.Event()
 
-    def list_pages(self, requests: Sequence[PageRequest], deadline: Deadline) -> list[Page | None]:
-        return [self._pages.answer(request, deadline) for request in requests]
+    def start(self) -> None:
+        threading.Thread(target=self._keep_deadlines, name="deadlines", daemon=True).start()
 
-    def associate(
-        self, requests: Sequence[AssociateRequest], deadline: Deadline
-    ) -> list[AssociateResult]:
-        return [self._associate.answer(request, deadline) for request in requests]
+    def stop(self) -> None:
+        self._stopping.set()
 
-    def remove(self, requests: Sequence[RemoveRequest], deadline: Deadline) -> list[RemoveResult]:
-        return [self._remove.answer(request, deadline) for request in requests]
+    def _keep_deadlines(self) -> None:
+        while not self._stopping.wait(TICK):
+            try:
+                for batcher in (self._pages, self._associate, self._remove):
+                    batcher.look()
+            except Exception:  # nobody else would notice that it has gone
+                logger.exception("deadlines were not looked at")

@@ -3,10 +3,11 @@
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
+from contextlib import contextmanager
 from functools import partial
-from queue import SimpleQueue
 from typing import Any, TypeAlias
 
 import grpc
@@ -18,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 Task: TypeAlias = Callable[[], object]
 
-# What a submitted call has for a future: gRPC only counts by it, if it is given a limit.
+# What a submitted call has for a future.
 DONE: Future[Any] = Future()
 DONE.set_result(None)
 
@@ -26,88 +27,129 @@ _LOOK = 0.01  # seconds between two looks at whether all calls have ended
 
 
 class CallThreads(Executor):
-    """The threads that answer calls; they know how many wait, and when the last has ended.
+    """The threads that work on calls: at most so many, and no more awake than have to be.
 
-    It does the same as ThreadPoolExecutor for less of the one thread that takes all calls.
+    To wake a thread takes longer than most of what is done for a call. So a task waits for
+    one that is awake and comes to it soon; only one that is about to block has another take
+    its place.
     """
 
     def __init__(self, threads: int) -> None:
         self._most = threads
-        self._threads: list[threading.Thread] = []
-        self._queue: SimpleQueue[Task | None] = SimpleQueue()
-        # Sets, since to add to one and to take from it needs no lock, which all would want.
-        self._waiting: set[object] = set()
-        self._in_flight: set[object] = set()
+        self._lock = threading.Lock()  # of all that follows
+        self._threads: set[threading.Thread] = set()
+        self._asleep: list[threading.Lock] = []  # the last to fall asleep is the first to wake
+        self._awake = 0  # those that take tasks: neither asleep nor blocked
+        self._tasks: deque[Task] = deque()
+        self._stopping = False
 
     @property
-    def waiting(self) -> int:
-        """How many calls are without a thread."""
-        return len(self._waiting)
+    def busy(self) -> bool:
+        """Whether there is a task that waits, or is worked on."""
+        with self._lock:
+            return bool(self._tasks) or len(self._asleep) < len(self._threads)
+
+    def run(self, task: Task) -> None:
+        """Have a thread run this. It is not to wait for anything but in `blocking`."""
+        with self._lock:
+            self._tasks.append(task)
+            if not self._awake:
+                self._wake_another()
 
     def submit(self, task: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """Have a thread run this. The future is no use: gRPC only counts by it, if it has to."""
-        one = partial(task, *args, **kwargs)
-        self._waiting.add(one)
-        self._in_flight.add(one)
-        self._queue.put(one)
-        if len(self._threads) < min(len(self._in_flight), self._most):
-            self._start_another()
+        """Have a thread run this; it may wait. The future is no use.
+
+        gRPC only counts by it, if it is given a limit.
+        """
+
+        def blocking() -> None:
+            with self.blocking():
+                task(*args, **kwargs)
+
+        self.run(blocking)
         return DONE
 
-    def hold(self, context: grpc.ServicerContext) -> None:
-        """Count this call as in flight until gRPC has sent its answer, after its task."""
-        self._in_flight.add(context)
-        if not context.add_callback(partial(self._in_flight.discard, context)):
-            self._in_flight.discard(context)
-
-    def wait_until_idle(self, timeout: float) -> bool:
-        """Wait, so many seconds at most, until no call is in flight; returns whether."""
-        end = time.monotonic() + timeout
-        while self._in_flight and time.monotonic() < end:
-            time.sleep(_LOOK)
-        return not self._in_flight
+    @contextmanager
+    def blocking(self) -> Iterator[None]:
+        """Is entered by whoever waits for something, so that others need not wait for it."""
+        if threading.current_thread() not in self._threads:
+            yield
+            return
+        with self._lock:
+            self._awake -= 1
+            if self._tasks and not self._awake:
+                self._wake_another()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._awake += 1
 
     def stop(self) -> None:
         """End the threads, each after what it is at."""
-        for _ in self._threads:
-            self._queue.put(None)
+        with self._lock:
+            self._stopping = True
+            while self._asleep:
+                self._asleep.pop().release()
 
-    def _start_another(self) -> None:
-        thread = threading.Thread(target=self._work, name="rpc", daemon=True)
-        try:
-            thread.start()
-        except RuntimeError:
-            # No more can be had. Those there are will come to it; without any, the next call
-            # may have more luck. To raise would end the thread of gRPC's that takes calls.
-            logger.exception("%d threads answer calls", len(self._threads))
-        else:
-            self._threads.append(thread)
+    def _wake_another(self) -> None:
+        """With the lock. If all are blocked, the first that is back takes the next task."""
+        if self._asleep:
+            self._awake += 1
+            self._asleep.pop().release()
+        elif len(self._threads) < self._most:
+            thread = threading.Thread(target=self._work, name="rpc", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError:
+                # No more can be had. Those there are will come to it; without any, the next
+                # call may have more luck. To raise would end gRPC's thread that takes calls.
+                logger.exception("%d threads work on calls", len(self._threads))
+            else:
+                self._awake += 1
+                self._threads.add(thread)
 
     def _work(self) -> None:
-        while one := self._queue.get():
-            self._waiting.discard(one)
+        bell = threading.Lock()
+        bell.acquire()
+        while True:
+            with self._lock:
+                task = self._tasks.popleft() if self._tasks else None
+                if task is None:
+                    self._awake -= 1
+                    if self._stopping:
+                        return
+                    self._asleep.append(bell)
+            if task is None:
+                bell.acquire()
+                continue
             try:
-                one()
+                task()
             except BaseException:  # whatever it is, the thread is still good
                 logger.exception("a call was lost")
-            finally:
-                self._in_flight.discard(one)
-            del one  # and the call with it: the next may be long in coming
+            del task  # and the call with it: the next may be long in coming
 
 
 class Admission:
-    """Lets calls in while fewer than `queue` of them wait for a thread.
+    """Lets calls in while there are fewer than one for each thread, and `queue` that wait.
 
     gRPC's own limit, `maximum_concurrent_rpcs`, gives no reason and refuses health checks.
     """
 
     def __init__(self, *, threads: int, queue: int) -> None:
         self.threads = CallThreads(threads)
+        self._most = threads
         self._queue = queue
         self._closed = False
+        self._in_flight: set[object] = set()
         # Made once: there may be many who are refused, and nothing else is to suffer.
         self._overloaded = refusal(Overloaded())
         self._shutting_down = refusal(ShuttingDown())
+
+    @property
+    def waiting(self) -> int:
+        """How many calls there are beyond one for each thread."""
+        return max(len(self._in_flight) - self._most, 0)
 
     def close(self) -> None:
         """Let no call in any more."""
@@ -117,6 +159,19 @@ class Admission:
         """What the call that has just arrived is told; None if it is let in."""
         if self._closed:
             return self._shutting_down
-        if self.threads.waiting >= self._queue:
+        if len(self._in_flight) >= self._most + self._queue:
             return self._overloaded
         return None
+
+    def hold(self, context: grpc.ServicerContext) -> None:
+        """Count this call as in flight, until gRPC has sent its answer."""
+        self._in_flight.add(context)
+        if not context.add_callback(partial(self._in_flight.discard, context)):
+            self._in_flight.discard(context)
+
+    def wait_until_idle(self, timeout: float) -> bool:
+        """Wait, so many seconds at most, until no call is in flight; returns whether."""
+        end = time.monotonic() + timeout
+        while (busy := self._in_flight or self.threads.busy) and time.monotonic() < end:
+            time.sleep(_LOOK)
+        return not busy

@@ -8,21 +8,22 @@ import itertools
 import re
 import secrets
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable
 from contextlib import nullcontext
 from functools import partial
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 import grpc
 from google.protobuf.message import DecodeError
 
+from enrollment_server import coroutines
 from enrollment_server.calls import Call, Metadata, Observer, Tracer
 from enrollment_server.domain import is_id
-from enrollment_server.errors import InvalidRequest, Violation
-from enrollment_server.rpc.admission import DONE, Admission
-from enrollment_server.rpc.errors import Refusal, reason_of, refusal, refuse
+from enrollment_server.errors import EnrollmentError, InvalidRequest, Violation
+from enrollment_server.rpc.admission import Admission
+from enrollment_server.rpc.errors import coroutine_of, reason_of, refusal, refuse
 from enrollment_server.rpc.silence import Handler, Silence
+from enrollment_server.rpc.unary import UnaryCall, unary_call_handler
 
 REQUEST_ID_KEY = "x-request-id"
 
@@ -58,7 +59,6 @@ class Calls(grpc.ServerInterceptor):
         self._observer = observer
         self._tracer = tracer
         self._silence = silence
-        self._this_thread = _ThisThread()
         # Those of one server are numbers: to make each by chance takes longer than a statement.
         self._request_ids = map((secrets.token_hex(8) + "-{}").format, itertools.count(1))
 
@@ -77,18 +77,7 @@ class Calls(grpc.ServerInterceptor):
         metadata = handler_call_details.invocation_metadata
         call = self._call(handler_call_details.method.removeprefix(self._prefix), metadata)
         self._observer.started(call.method)
-        refused = self._admission.refusal()
-        if refused is not None:
-            # As cheaply as can be, for there may be many: in this thread, and without
-            # waiting for the request. To the server, a request is a stream of one.
-            turn_away = partial(self._turn_away, call, arrived, refused)
-            cast(Any, turn_away).experimental_thread_pool = self._this_thread
-            return grpc.stream_unary_rpc_method_handler(turn_away)
-        # Bytes go in and out: what they mean is not for this thread to find out. A stream of
-        # one, too: gRPC would keep a thread waiting for the request of whoever it is.
-        return grpc.stream_unary_rpc_method_handler(
-            partial(self._answer, call, arrived, metadata, handler)
-        )
+        return unary_call_handler(partial(self._begin, call, arrived, metadata, handler))
 
     def _call(self, method: str, metadata: Metadata) -> Call:
         request_id = trace_id = ""
@@ -99,49 +88,70 @@ class Calls(grpc.ServerInterceptor):
                 trace_id = found[1]
         return Call(method, request_id or next(self._request_ids), trace_id)
 
-    def _turn_away(
-        self, call: Call, arrived: float, refused: Refusal, _requests: object, context: Any
+    def _begin(
+        self, call: Call, arrived: float, metadata: Metadata, handler: Any, unary: UnaryCall
     ) -> None:
-        refuse(context, refused)
-        self._finish(call, arrived, context)
-        _send_error_alone(context)
+        """In the thread that takes calls, as the rest up to `_answer`."""
+        refused = self._admission.refusal()
+        if refused is not None:
+            # As cheaply as can be, for there may be many: without waiting for the request.
+            refuse(unary.context, refused)
+            self._finish(call, arrived, unary.context)
+            unary.answer(None)
+            return
+        self._admission.hold(unary.context)
+        self._silence.begins(unary.context)
+        unary.receive(partial(self._received, call, arrived, metadata, handler, unary))
 
-    def _answer(
+    def _received(
         self,
         call: Call,
         arrived: float,
         metadata: Metadata,
         handler: Any,
-        requests: Iterator[bytes],
-        context: Any,
-    ) -> bytes:
+        unary: UnaryCall,
+        encoded: bytes | None,
+    ) -> None:
+        self._silence.ends(unary.context)
+        # Of a request with nothing in it, there is nothing.
+        call.request_size = len(encoded or b"")
+        answer = self._answer(call, arrived, metadata, handler, encoded or b"", unary)
+        self._admission.threads.run(partial(coroutines.start, answer))
+
+    async def _answer(
+        self,
+        call: Call,
+        arrived: float,
+        metadata: Metadata,
+        handler: Any,
+        encoded: bytes,
+        unary: UnaryCall,
+    ) -> None:
+        context = unary.context
+        response = b""
         try:
             with self._tracer.span(call, metadata) if self._tracer else nullcontext():
-                response = self._respond(call, metadata, handler, requests, context)
+                response = await self._respond(call, metadata, handler, encoded, context)
                 self._finish(call, arrived, context, len(response))
-        finally:
-            self._admission.threads.hold(context)
-        _send_error_alone(context)
-        return response
+        except Exception as error:  # noqa: BLE001 - a defect is answered, too
+            refuse(context, refusal(error))
+        unary.answer(response if context.code() in (None, grpc.StatusCode.OK) else None)
 
-    def _respond(
-        self, call: Call, metadata: Metadata, handler: Any, requests: Iterator[bytes], context: Any
+    async def _respond(
+        self, call: Call, metadata: Metadata, handler: Any, encoded: bytes, context: Any
     ) -> bytes:
         try:
             if self._guard is not None:
                 call.caller = self._guard.name(context, metadata)
                 self._guard.check(call.caller, call.method)
-            # Of a request with nothing in it, there is nothing.
-            encoded = self._silence.request_of(requests, context) or b""
-            call.request_size = len(encoded)
+            # What bytes mean is not for the thread that takes calls to find out.
             request = _decode(handler, encoded)
-        except grpc.RpcError:  # the caller left, or was silent for too long
-            return b""
-        except Exception as error:  # noqa: BLE001 - a defect is answered, too
+        except EnrollmentError as error:
             refuse(context, refusal(error))
             return b""
         call.student_id = request.student_id if is_id(request.student_id) else ""
-        response: bytes = handler.response_serializer(handler.unary_unary(request, context))
+        answer = await coroutine_of(handler.unary_unary, request, context)
+        response: bytes = handler.response_serializer(answer)
         return response
 
     def _finish(self, call: Call, arrived: float, context: Any, response_size: int = 0) -> None:
@@ -160,17 +170,6 @@ class Calls(grpc.ServerInterceptor):
         self._observer.ended(call)
 
 
-def _send_error_alone(context: Any) -> None:
-    """End the call here if it has an error for its status, and send nothing but that.
-
-    gRPC would send the method's response too, and a client that has seen headers does not
-    retry (gRFC A6).
-    """
-    code = context.code()
-    if code not in (None, grpc.StatusCode.OK):
-        context.abort(code, context.details())
-
-
 def _decode(handler: Any, encoded: bytes) -> Any:
     """The message. Raises InvalidRequest; gRPC would say INTERNAL, as if the server failed."""
     try:
@@ -180,11 +179,3 @@ def _decode(handler: Any, encoded: bytes) -> Any:
             "The request cannot be decoded: it is damaged, or of another type.",
             [Violation("", "cannot be decoded")],
         ) from None
-
-
-class _ThisThread(ThreadPoolExecutor):
-    """Runs what is submitted in the thread that submits it."""
-
-    def submit(self, task: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        task(*args, **kwargs)
-        return DONE

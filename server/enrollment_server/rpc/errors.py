@@ -7,15 +7,15 @@ for a malformed request, a BadRequest (AIP-193).
 import functools
 import logging
 import uuid
-from collections.abc import Callable, Iterable
-from typing import NamedTuple, TypeVar
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from typing import Any, NamedTuple, TypeVar, cast
 
 import grpc
 from google.protobuf.message import Message
 from google.rpc.error_details_pb2 import BadRequest, ErrorInfo
 from google.rpc.status_pb2 import Status
 
-from enrollment_server import errors
+from enrollment_server import coroutines, errors
 
 DOMAIN = "enrollment.v1"
 DETAILS_KEY = "grpc-status-details-bin"
@@ -41,31 +41,48 @@ Servicer = TypeVar("Servicer")
 Request = TypeVar("Request", bound=Message)
 Response = TypeVar("Response", bound=Message)
 Method = Callable[[Servicer, Request, grpc.ServicerContext], Response]
+CoroutineMethod = Callable[[Servicer, Request, grpc.ServicerContext], Awaitable[Response]]
 
 
 def answers(
     response: type[Response],
-) -> Callable[[Method[Servicer, Request, Response]], Method[Servicer, Request, Response]]:
-    """Decorate a servicer's method: what it raises becomes the status of the call.
+) -> Callable[[CoroutineMethod[Servicer, Request, Response]], Method[Servicer, Request, Response]]:
+    """Make a method of a servicer from a coroutine: what it raises is the status of the call.
 
     It sets the status and returns, and does not abort: `grpcio-testing` would lose the
-    details. On a real server `enrollment_server.rpc.calls` has the last word.
+    details. The method waits for its answer, as gRPC has it; for `enrollment_server.rpc.calls`,
+    which need not, there is `coroutine_of`.
     """
 
     def decorate(
-        method: Method[Servicer, Request, Response],
+        method: CoroutineMethod[Servicer, Request, Response],
     ) -> Method[Servicer, Request, Response]:
-        @functools.wraps(method)
-        def wrapper(self: Servicer, request: Request, context: grpc.ServicerContext) -> Response:
+        async def coroutine(
+            self: Servicer, request: Request, context: grpc.ServicerContext
+        ) -> Response:
             try:
-                return method(self, request, context)
+                return await method(self, request, context)
             except Exception as error:  # noqa: BLE001 - a defect is answered, too
                 refuse(context, refusal(error))
             return response()
 
+        @functools.wraps(method)
+        def wrapper(self: Servicer, request: Request, context: grpc.ServicerContext) -> Response:
+            return coroutines.wait(coroutine(self, request, context))
+
+        cast(Any, wrapper).coroutine = coroutine
         return wrapper
 
     return decorate
+
+
+def coroutine_of(
+    method: Any, request: Any, context: grpc.ServicerContext
+) -> Coroutine[coroutines.Pause, None, Any]:
+    """A call of a servicer's method that does not wait for its answer."""
+    coroutine: Coroutine[coroutines.Pause, None, Any]
+    coroutine = method.coroutine(method.__self__, request, context)
+    return coroutine
 
 
 class Refusal(NamedTuple):

@@ -31,11 +31,11 @@ class EnrollmentServicer(pb_grpc.EnrollmentServiceServicer):
         self._default_timeout = default_timeout
 
     @answers(pb.AssociateCoursesResponse)
-    def AssociateCourses(
+    async def AssociateCourses(
         self, request: pb.AssociateCoursesRequest, context: grpc.ServicerContext
     ) -> pb.AssociateCoursesResponse:
         validation.check_associate(request)
-        associations = self._service.associate_student_with_courses(
+        associations = await self._service.associate_student_with_courses(
             request.student_id,
             request.course_ids,
             deadline=deadline_of(context, self._default_timeout),
@@ -43,11 +43,11 @@ class EnrollmentServicer(pb_grpc.EnrollmentServiceServicer):
         return pb.AssociateCoursesResponse(associations=map(_association, associations))
 
     @answers(pb.ListStudentCoursesResponse)
-    def ListStudentCourses(
+    async def ListStudentCourses(
         self, request: pb.ListStudentCoursesRequest, context: grpc.ServicerContext
     ) -> pb.ListStudentCoursesResponse:
         after = validation.check_list(request)
-        page = self._service.get_student_courses(
+        page = await self._service.get_student_courses(
             request.student_id,
             request.page_size,
             after,
@@ -60,11 +60,11 @@ class EnrollmentServicer(pb_grpc.EnrollmentServiceServicer):
         return response
 
     @answers(pb.RemoveCourseResponse)
-    def RemoveCourse(
+    async def RemoveCourse(
         self, request: pb.RemoveCourseRequest, context: grpc.ServicerContext
     ) -> pb.RemoveCourseResponse:
         validation.check_remove(request)
-        removed = self._service.remove_student_course(
+        removed = await self._service.remove_student_course(
             request.student_id,
             request.course_id,
             allow_missing=request.allow_missing,

@@ -1,6 +1,7 @@
-"""Calls whose request does not come: each keeps a thread, so they are ended.
+"""Calls whose request does not come are ended.
 
-gRPC starts a call when its headers come, and has a thread wait for the request, however long.
+gRPC starts a call when its headers come, and waits for the request, however long: those of
+its own services keep a thread meanwhile, and ours a place among the calls that are let in.
 """
 
 import time
@@ -18,16 +19,13 @@ class Silence:
     def __init__(self) -> None:
         self._since: dict[grpc.ServicerContext, float] = {}
 
-    def request_of(self, requests: Iterator[Any], context: grpc.ServicerContext) -> Any:
-        """The request of this call, when it has come; None if it comes without.
-
-        Raises grpc.RpcError if the caller leaves, or is silent for too long.
-        """
+    def begins(self, context: grpc.ServicerContext) -> None:
+        """The request of this call has yet to come."""
         self._since[context] = time.monotonic()
-        try:
-            return next(requests, None)
-        finally:
-            del self._since[context]
+
+    def ends(self, context: grpc.ServicerContext) -> None:
+        """It has come, or none will."""
+        del self._since[context]
 
     def end(self, after: float) -> None:
         """Cancel those that have been waited for so many seconds, and more."""
@@ -53,7 +51,11 @@ class Silence:
 
     def _heard(self, behavior: Callable[..., Any]) -> Callable[..., Any]:
         def wrapper(requests: Iterator[Any], context: Any, *rest: Any) -> Any:
-            request = self.request_of(requests, context)
+            self.begins(context)
+            try:
+                request = next(requests, None)
+            finally:
+                self.ends(context)
             if request is None:
                 context.abort(grpc.StatusCode.UNIMPLEMENTED, "There is no request.")
             return behavior(request, context, *rest)

@@ -2,10 +2,9 @@
 
 from collections.abc import Sequence
 
-from enrollment_server.db.batched import BatchedEnrollments
+from enrollment_server.db.batched import Batched, OneByOne
 from enrollment_server.db.enrollments import (
     AssociateRequest,
-    Enrollments,
     PageRequest,
     RemoveRequest,
     RemoveResult,
@@ -24,16 +23,15 @@ class AssociationService:
 
     Ids are well formed (`enrollment_server.domain.is_id`) when they come here. Beside the
     errors that each method names, all raise DatabaseUnavailable and Conflict, and, when
-    their deadline is over, DeadlineExceeded.
+    their deadline is over, DeadlineExceeded. They are coroutines
+    (`enrollment_server.coroutines`): while a request waits for a batch, it keeps no thread.
     """
 
-    def __init__(
-        self, enrollments: Enrollments | BatchedEnrollments, metrics: Metrics | None = None
-    ) -> None:
+    def __init__(self, enrollments: Batched | OneByOne, metrics: Metrics | None = None) -> None:
         self._enrollments = enrollments
         self._metrics = metrics or Metrics()
 
-    def associate_student_with_courses(
+    async def associate_student_with_courses(
         self, student_id: str, course_ids: Sequence[str], *, deadline: Deadline = NEVER
     ) -> tuple[Association, ...]:
         """Associate a student with all of the courses or, on any error, with none.
@@ -44,7 +42,8 @@ class AssociationService:
         Raises StudentNotFound, and CourseNotFound naming every unknown course.
         """
         distinct = tuple(dict.fromkeys(course_ids))
-        [result] = self._enrollments.associate([AssociateRequest(student_id, distinct)], deadline)
+        request = AssociateRequest(student_id, distinct)
+        result = await self._enrollments.associate(request, deadline)
         if not result.student_known:
             raise StudentNotFound(student_id)
         if result.unknown_course_ids:
@@ -52,7 +51,7 @@ class AssociationService:
         self._metrics.associations_created.inc(sum(a.created for a in result.associations))
         return result.associations
 
-    def get_student_courses(
+    async def get_student_courses(
         self,
         student_id: str,
         page_size: int = 0,
@@ -68,12 +67,12 @@ class AssociationService:
         Raises StudentNotFound.
         """
         size = min(page_size or DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE)
-        [page] = self._enrollments.list_pages([PageRequest(student_id, after, size)], deadline)
+        page = await self._enrollments.page(PageRequest(student_id, after, size), deadline)
         if page is None:
             raise StudentNotFound(student_id)
         return page
 
-    def remove_student_course(
+    async def remove_student_course(
         self,
         student_id: str,
         course_id: str,
@@ -86,7 +85,7 @@ class AssociationService:
         It is False only with `allow_missing` (AIP-135). Raises StudentNotFound, and
         CourseNotAssociated, also for a course that does not exist.
         """
-        [result] = self._enrollments.remove([RemoveRequest(student_id, course_id)], deadline)
+        result = await self._enrollments.remove(RemoveRequest(student_id, course_id), deadline)
         if result is RemoveResult.STUDENT_UNKNOWN:
             raise StudentNotFound(student_id)
         if result is RemoveResult.NOT_ASSOCIATED and not allow_missing:
