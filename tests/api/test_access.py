@@ -151,7 +151,11 @@ class TestTokens:
             list(client.list_student_courses("ada"))
         assert refusal.value.message == "This service takes calls with a token only."
 
-    @pytest.mark.parametrize("token", [Issuer().token("reports"), "", "not-a-token", "a.b.c"])
+    @pytest.mark.parametrize(
+        "token",
+        [Issuer().token("reports"), "", "not-a-token", "a.b.c"],
+        ids=["another issuer's", "empty", "no token", "no JSON"],
+    )
     def test_a_bad_one_is_refused(self, address: str, token: str) -> None:
         with self.client(address, token) as client, pytest.raises(Unauthenticated):
             list(client.list_student_courses("ada"))
