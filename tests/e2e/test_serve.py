@@ -102,9 +102,9 @@ def test_a_call_that_waits_for_the_database_does_not_keep_it_from_stopping(
     insert_students_and_courses(url)
     engine = backends.create_engine(url)
     with (
-        engine.begin() as connection,
         serve(url, "--drain-timeout", "0.1") as server,
         EnrollmentClient(server.address) as client,
+        engine.begin() as connection,
     ):
         connection.execute(text("LOCK TABLE student_courses"))
         with pytest.raises(DeadlineExceeded):
