@@ -1,6 +1,5 @@
 """The wheels, built from the source and installed into an environment of their own."""
 
-import shutil
 import subprocess
 import sys
 import sysconfig
@@ -12,7 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import URL
 
-from tests.support.places import ROOT
+from tests.support.places import copy_source
 from tests.support.rows import insert_students_and_courses
 from tests.support.serving import Server, serving_process
 
@@ -21,10 +20,8 @@ from tests.support.serving import Server, serving_process
 def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with both wheels."""
     folder = tmp_path_factory.mktemp("wheels")
-    source = folder / "source"
     # A copy, since building leaves files behind, and finds those of earlier builds.
-    left_out = shutil.ignore_patterns(".*", "build", "dist", "*.egg-info", "__pycache__", "*.db*")
-    shutil.copytree(ROOT, source, ignore=left_out)
+    source = copy_source(folder / "source")
     pip = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "--no-index"]
     run(*pip, "--wheel-dir", folder, source / "client", source)
     return folder

@@ -1,9 +1,11 @@
-"""The servicer, called in process."""
+"""The three calls, as tests make them, and the servicer, called in process."""
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 import grpc
 import grpc_testing
+from google.protobuf.descriptor import MethodDescriptor
 from google.protobuf.message import Message
 
 from enrollment.v1 import enrollment_pb2 as pb
@@ -13,23 +15,17 @@ from tests.support.statuses import refusal
 SERVICE = pb.DESCRIPTOR.services_by_name["EnrollmentService"]
 
 
-class Api:
-    """Calls a servicer's methods, as gRPC does."""
+def method_of(request: Message) -> MethodDescriptor:
+    """The method that takes this request."""
+    return SERVICE.methods_by_name[type(request).__name__.removesuffix("Request")]
 
-    def __init__(self, service: Any) -> None:
-        self._server = grpc_testing.server_from_dictionary(
-            {SERVICE: EnrollmentServicer(service)}, grpc_testing.strict_real_time()
-        )
 
+class Calls(ABC):
+    """The three calls, whoever makes them."""
+
+    @abstractmethod
     def call(self, request: Message) -> Any:
         """The response, or the Refusal that came instead."""
-        name = type(request).__name__.removesuffix("Request")
-        method = SERVICE.methods_by_name[name]
-        call = self._server.invoke_unary_unary(method, (), request, None)
-        response, trailing_metadata, code, details = call.termination()
-        if code is grpc.StatusCode.OK:
-            return response
-        return refusal(code, details, trailing_metadata)
 
     def associate(self, student_id: str, *course_ids: str) -> Any:
         return self.call(pb.AssociateCoursesRequest(student_id=student_id, course_ids=course_ids))
@@ -50,3 +46,19 @@ class Api:
 
     def course_ids(self, student_id: str) -> list[str]:
         return [taken.course.id for taken in self.list_courses(student_id).courses]
+
+
+class Api(Calls):
+    """Calls a servicer's methods, as gRPC does."""
+
+    def __init__(self, service: Any) -> None:
+        self._server = grpc_testing.server_from_dictionary(
+            {SERVICE: EnrollmentServicer(service)}, grpc_testing.strict_real_time()
+        )
+
+    def call(self, request: Message) -> Any:
+        call = self._server.invoke_unary_unary(method_of(request), (), request, None)
+        response, trailing_metadata, code, details = call.termination()
+        if code is grpc.StatusCode.OK:
+            return response
+        return refusal(code, details, trailing_metadata)

@@ -7,6 +7,8 @@ import grpc
 from google.rpc.error_details_pb2 import BadRequest, ErrorInfo
 from google.rpc.status_pb2 import Status
 
+CODES = {code.value[0]: code.name for code in grpc.StatusCode}
+
 
 @dataclass(frozen=True)
 class Refusal:
@@ -28,7 +30,11 @@ def refusal(
     status = Status.FromString(details)
     assert status.code == code.value[0]
     assert status.message == message
+    return refusal_in(status)
 
+
+def refusal_in(status: Status) -> Refusal:
+    """Read a status strictly: its details must be ours, and each there once."""
     info, bad_request = ErrorInfo(), BadRequest()
     assert status.details[0].Unpack(info)
     assert info.domain == "enrollment.v1"
@@ -38,4 +44,4 @@ def refusal(
         violation.field: violation.description for violation in bad_request.field_violations
     }
     assert len(violations) == len(bad_request.field_violations)
-    return Refusal(code.name, message, info.reason, dict(info.metadata), violations)
+    return Refusal(CODES[status.code], status.message, info.reason, dict(info.metadata), violations)
