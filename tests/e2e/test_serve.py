@@ -2,13 +2,14 @@
 
 import json
 import signal
-import subprocess
 from pathlib import Path
 from threading import Event
 from typing import Any
 
 import grpc
 import pytest
+from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
+from grpc_health.v1.health_pb2_grpc import HealthStub
 from grpc_reflection.v1alpha import reflection_pb2_grpc
 from sqlalchemy import URL, text
 
@@ -16,26 +17,7 @@ from enrollment import DeadlineExceeded, EnrollmentClient
 from enrollment_server.db import backends
 from tests.e2e.conftest import Serve, run
 from tests.support.databases import Databases, spelled_out
-from tests.support.places import BIN
 from tests.support.rows import insert_students_and_courses
-from tests.support.serving import Server
-
-
-def buf_curl(server: Server, method: str, **fields: Any) -> "subprocess.CompletedProcess[str]":
-    """Call as anyone may who has no stub: the method and its types come by reflection."""
-    url = f"http://{server.address}/{method}"
-    flags = ["--protocol", "grpc", "--http2-prior-knowledge", "--data", json.dumps(fields)]
-    return subprocess.run(
-        [str(BIN / "buf"), "curl", *flags, url],
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-
-
-SERVICE = "enrollment.v1.EnrollmentService"
-
 
 SESSION = """
 import enrollment, sys
@@ -53,34 +35,6 @@ def test_the_installed_client_speaks_with_the_installed_server(
         printed = run(installed / "python", "-c", SESSION, server.address)
 
     assert printed.splitlines() == ["['CREATED', 'CREATED']", "True", "['Linear Algebra']"]
-
-
-def test_buf_curl_finds_its_way_by_reflection(serve: Serve, populated: URL) -> None:
-    with serve(populated) as server:
-        made = buf_curl(
-            server, f"{SERVICE}/AssociateCourses", student_id="ada", course_ids=["chess"]
-        )
-        listed = buf_curl(server, f"{SERVICE}/ListStudentCourses", student_id="ada")
-        removed = buf_curl(server, f"{SERVICE}/RemoveCourse", student_id="ada", course_id="chess")
-        health = buf_curl(server, "grpc.health.v1.Health/Check", service=SERVICE)
-
-    [association] = json.loads(made.stdout)["associations"]
-    assert association["outcome"] == "OUTCOME_CREATED"
-    [taken] = json.loads(listed.stdout)["courses"]
-    assert taken["course"] == {"id": "chess", "title": "Chess"}
-    assert json.loads(removed.stdout) == {"removed": True}
-    assert json.loads(health.stdout) == {"status": "SERVING"}
-
-
-def test_buf_curl_is_told_what_is_wrong(serve: Serve, populated: URL) -> None:
-    with serve(populated) as server:
-        result = buf_curl(
-            server, f"{SERVICE}/AssociateCourses", student_id="ada", course_ids=["x", "chess"]
-        )
-
-    error = json.loads(result.stderr)
-    assert (error["code"], error["message"]) == ("not_found", "There is no course x.")
-    assert error["details"][0]["type"] == "google.rpc.ErrorInfo"
 
 
 def test_what_was_acknowledged_is_there_after_a_restart(serve: Serve, populated: URL) -> None:
@@ -155,8 +109,13 @@ def test_a_schema_that_a_newer_version_made_is_served(serve: Serve, populated: U
 
 
 def test_migrate_makes_a_new_database_ready(serve: Serve, databases: Databases) -> None:
-    with serve(databases.empty(), "--migrate") as server:
-        assert buf_curl(server, "grpc.health.v1.Health/Check").returncode == 0
+    with (
+        serve(databases.empty(), "--migrate") as server,
+        grpc.insecure_channel(server.address) as channel,
+    ):
+        answer = HealthStub(channel).Check(HealthCheckRequest())
+
+    assert answer.status == HealthCheckResponse.SERVING
 
 
 class TestOtherCommands:
