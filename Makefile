@@ -5,6 +5,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 SETUP := pyproject.toml client/pyproject.toml
+TYPESCRIPT := tests/interop/typescript
+CLIENTS := .venv-interop/bin/installed $(TYPESCRIPT)/node_modules/installed
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,14 +25,14 @@ enrollment.db: | $(BIN)/installed
 	@mv $@.new $@
 
 TWO_AT_A_TIME := pytest -n 2 --dist worksteal
-test: $(BIN)/installed ## run every test, on SQLite and on PostgreSQL
+test: $(BIN)/installed $(CLIENTS) ## run every test, on SQLite and on PostgreSQL
 	$(BIN)/$(TWO_AT_A_TIME)
 
-test-oldest: .venv-oldest/bin/installed ## the same on the oldest versions allowed
+test-oldest: .venv-oldest/bin/installed $(CLIENTS) ## the same on the oldest versions allowed
 	.venv-oldest/bin/$(TWO_AT_A_TIME)
 
-soak: $(BIN)/installed ## run the long runs at full length, some minutes each
-	$(BIN)/pytest tests/conformance --soak
+soak: $(BIN)/installed $(CLIENTS) ## run the long runs at full length, some minutes each
+	$(BIN)/pytest tests/conformance tests/interop --soak
 
 overload: $(BIN)/installed ## measure a server under ten times the callers it can take
 	$(BIN)/python -m bench.overload
@@ -65,7 +67,7 @@ generate: $(BIN)/installed ## regenerate code from the contract
 
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
   --no-header --no-emit-package enrollment-client
-lock: $(BIN)/installed ## write versions and hashes to requirements/: the newest allowed, and the oldest
+lock: $(BIN)/installed .venv-interop/bin/installed ## write versions and hashes to requirements/: the newest allowed, and the oldest
 	$(BIN)/$(LOCK) --upgrade pyproject.toml --group dev -o requirements/dev.txt
 	$(BIN)/$(LOCK) --upgrade -c requirements/dev.txt pyproject.toml --extra tracing -o requirements/server.txt
 	$(BIN)/$(LOCK) --upgrade -c requirements/dev.txt pyproject.toml --group bench -o requirements/bench.txt
@@ -73,6 +75,7 @@ lock: $(BIN)/installed ## write versions and hashes to requirements/: the newest
 	$(BIN)/$(LOCK) --upgrade --group interop -o requirements/interop.txt
 	$(BIN)/$(LOCK) --upgrade --group supply-chain -o requirements/audit.txt
 	$(BIN)/$(LOCK) --resolution lowest-direct pyproject.toml --group test -o requirements/oldest.txt
+	cd $(TYPESCRIPT) && $(NPM) update --package-lock-only
 
 dist: $(BIN)/installed ## build both wheels into dist/
 	rm -rf build client/build dist
@@ -80,7 +83,7 @@ dist: $(BIN)/installed ## build both wheels into dist/
 
 clean: ## remove what the targets made, except enrollment.db
 	rm -rf .venv .venv-* build client/build dist .mypy_cache .pytest_cache .ruff_cache \
-	  .import_linter_cache .hypothesis
+	  .import_linter_cache .hypothesis $(TYPESCRIPT)/node_modules
 
 $(BIN)/installed: requirements/dev.txt $(SETUP)
 	@$(call install,.venv,$<)
@@ -107,6 +110,12 @@ $(BIN)/installed: requirements/dev.txt $(SETUP)
 
 .venv-interop/bin/installed: requirements/interop.txt
 	@$(call install,.venv-interop,$<)
+	@touch $@
+
+# npm is a script that looks for node.
+NPM := PATH="$(CURDIR)/.venv-interop/bin:$$PATH" npm
+$(TYPESCRIPT)/node_modules/installed: $(TYPESCRIPT)/package-lock.json | .venv-interop/bin/installed
+	cd $(TYPESCRIPT) && $(NPM) ci --quiet
 	@touch $@
 
 .venv-audit/bin/installed: requirements/audit.txt
