@@ -1,7 +1,8 @@
 """Generate code from the contract, or check that what is committed still follows from it.
 
 python scripts/contract.py generate   write client/enrollment/v1/*_pb2*
-python scripts/contract.py check      lint the contract and compare the committed code
+python scripts/contract.py check      lint the contract, compare it with the one last released,
+                                      and the committed code with what it gives
 """
 
 import subprocess
@@ -15,13 +16,14 @@ ROOT = Path(__file__).resolve().parent.parent
 PROTO = "enrollment/v1/enrollment.proto"
 BIN = Path(sys.executable).parent
 GENERATED = ROOT / "client" / "enrollment" / "v1"
+RELEASED = ROOT / "tests" / "interop" / "released"
 
 # The wheel of googleapis-common-protos carries the .proto files beside the modules.
 GOOGLE_PROTOS = Path(annotations_pb2.__file__).parents[2]
 
 
-def protoc(*outputs: str) -> None:
-    include = [f"-I{ROOT / 'protos'}", f"-I{GOOGLE_PROTOS}"]
+def protoc(*outputs: str, source: Path = ROOT / "protos") -> None:
+    include = [f"-I{source}", f"-I{GOOGLE_PROTOS}"]
     protoc = [sys.executable, "-m", "grpc_tools.protoc"]
     subprocess.run([*protoc, *include, *outputs, PROTO], check=True)
 
@@ -64,13 +66,26 @@ def lint() -> bool:
     return linted.returncode == 0 and formatted.returncode == 0
 
 
+def nothing_breaks() -> bool:
+    with tempfile.TemporaryDirectory() as folder:
+        today, released = Path(folder) / "today.binpb", Path(folder) / "released.binpb"
+        protoc("--include_imports", "--include_source_info", f"--descriptor_set_out={today}")
+        protoc("--include_imports", f"--descriptor_set_out={released}", source=RELEASED)
+        compared = subprocess.run(
+            [BIN / "buf", "breaking", today, "--against", released, "--exclude-imports"],
+            cwd=ROOT,
+            check=False,
+        )
+    return compared.returncode == 0
+
+
 def main() -> int:
     match sys.argv[1:]:
         case ["generate"]:
             generate(ROOT / "client")
             return 0
         case ["check"]:
-            return 0 if all([lint(), committed_code_follows()]) else 1
+            return 0 if all([lint(), nothing_breaks(), committed_code_follows()]) else 1
         case _:
             print(__doc__)
             return 2
