@@ -4,7 +4,7 @@ from typing import Any
 
 import grpc
 import pytest
-from google.rpc.error_details_pb2 import BadRequest, ErrorInfo
+from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, Help, RetryInfo
 from google.rpc.status_pb2 import Status
 
 import enrollment
@@ -108,6 +108,16 @@ class TestErrors:
 
         assert type(error) is enrollment.NotFound
         assert error.reason == ""
+
+    def test_may_have_details_of_other_kinds(
+        self, server: Server, client: EnrollmentClient, calling: Calling
+    ) -> None:
+        info = ErrorInfo(reason="STUDENT_NOT_FOUND", domain="enrollment.v1")
+        error = failing(
+            server, client, calling, grpc.StatusCode.NOT_FOUND, RetryInfo(), info, Help()
+        )
+
+        assert type(error) is enrollment.StudentNotFound
 
     def test_say_what_they_are_about(
         self, server: Server, client: EnrollmentClient, calling: Calling
