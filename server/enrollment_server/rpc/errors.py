@@ -98,7 +98,7 @@ def refusal(error: Exception) -> Refusal:
     if not isinstance(error, errors.EnrollmentError):
         error_id = uuid.uuid4().hex
         logger.error("error %s", error_id, exc_info=error)
-        return _failure(error_id)
+        return failure(error_id)
     info = ErrorInfo(reason=error.reason, domain=DOMAIN, metadata=error.metadata)
     details: list[Message] = [info]
     if isinstance(error, errors.InvalidRequest):
@@ -113,8 +113,8 @@ def refusal(error: Exception) -> Refusal:
     return _refusal(_CODES[type(error)], error.message, details)
 
 
-def _failure(error_id: str) -> Refusal:
-    # Whoever runs the server finds the rest in its log; a caller learns nothing of it.
+def failure(error_id: str) -> Refusal:
+    """What a defect is to a caller: the rest is in the log, for whoever runs the server."""
     info = ErrorInfo(reason="INTERNAL", domain=DOMAIN, metadata={"error_id": error_id})
     message = f"The server failed; its log tells more under {error_id}."
     return _refusal(grpc.StatusCode.INTERNAL, message, [info])
