@@ -22,10 +22,10 @@ RELEASED = ROOT / "tests" / "interop" / "released"
 GOOGLE_PROTOS = Path(annotations_pb2.__file__).parents[2]
 
 
-def protoc(*outputs: str, source: Path = ROOT / "protos") -> None:
+def protoc(*arguments: str, source: Path = ROOT / "protos") -> None:
     include = [f"-I{source}", f"-I{GOOGLE_PROTOS}"]
     protoc = [sys.executable, "-m", "grpc_tools.protoc"]
-    subprocess.run([*protoc, *include, *outputs, PROTO], check=True)
+    subprocess.run([*protoc, *include, *arguments, PROTO], check=True)
 
 
 def generate(folder: Path) -> None:

@@ -1,0 +1,172 @@
+"""The HTTP form of the contract, as an OpenAPI 3.1 document."""
+
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import groupby
+from typing import Any
+
+import yaml
+from google.protobuf.descriptor import FieldDescriptor, MethodDescriptor
+
+from enrollment_server.rpc.errors import reason_of
+from scripts.contract import ROOT
+from scripts.reference import forms, schemas
+from scripts.reference.contract import PACKAGE, SERVICE, Contract, Reason, http_rule, is_required
+from scripts.reference.examples import COMMON_REFUSALS, EXAMPLES, Example
+from scripts.reference.schemas import Json
+
+JSON = "application/json"
+
+# What the gateway refuses by itself.
+_BODY_REFUSALS = {
+    "413": "The body is too large.",
+    "415": f"The body is not said to be `{JSON}`.",
+}
+
+
+def document(contract: Contract) -> str:
+    """In YAML."""
+    paths: dict[str, Json] = {}
+    for method in SERVICE.methods:
+        rule = http_rule(method)
+        paths.setdefault(rule.path, {})[rule.verb] = _operation(contract, method)
+    with (ROOT / "client" / "pyproject.toml").open("rb") as file:
+        version = tomllib.load(file)["project"]["version"]
+    over_http = "Over HTTP, the `google.rpc.Status` of an error is the body."
+    openapi = {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Enrolment service",
+            "version": version,
+            "description": f"{contract.comment(PACKAGE)}\n\n{over_http}",
+        },
+        "servers": [{"url": forms.HTTP_URL, "description": "`make gateway`"}],
+        "security": [{}, {"token": []}],
+        "tags": [{"name": SERVICE.name, "description": contract.comment(SERVICE.full_name)}],
+        "paths": paths,
+        "components": {
+            "securitySchemes": {
+                "token": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "bearerFormat": "JWT",
+                    "description": "Where the server is run with `--jwks`.",
+                }
+            },
+            "responses": {
+                _name(reasons): _refusal(reasons, _common_bodies(reasons))
+                for reasons in _by_status(contract.common_reasons())
+            },
+            "schemas": dict(schemas.components(contract)),
+        },
+    }
+    return yaml.dump(openapi, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100)
+
+
+def _operation(contract: Contract, method: MethodDescriptor) -> Json:
+    rule = http_rule(method)
+    examples = [example for example in EXAMPLES if example.method == method.name]
+    summary, _, description = contract.comment(method.full_name).partition("\n\n")
+    operation: Json = {
+        "operationId": method.name,
+        "tags": [SERVICE.name],
+        "summary": summary,
+        "description": description,
+        "parameters": [
+            _parameter(contract, field, "path" if field.name in rule.path_fields else "query")
+            for field in method.input_type.fields
+            if field.name in rule.path_fields or not rule.has_body
+        ],
+    }
+    if rule.has_body:
+        bodies = {one.title: forms.http_body(one) for one in examples if not one.reason}
+        content = _content(schemas.ref(method.input_type.name), bodies)
+        operation["requestBody"] = {"required": True, "content": content}
+    operation["responses"] = dict(sorted(_responses(contract, method, examples)))
+    return operation
+
+
+def _parameter(contract: Contract, field: FieldDescriptor, place: str) -> Json:
+    return {
+        "name": field.name,
+        "in": place,
+        "required": is_required(field),
+        "description": contract.description(field),
+        "schema": schemas.field_schema(field),
+        "example": next(one.request[field.name] for one in EXAMPLES if field.name in one.request),
+    }
+
+
+def _responses(
+    contract: Contract, method: MethodDescriptor, examples: Iterable[Example]
+) -> Iterator[tuple[str, Json]]:
+    answered = {one.title: forms.answer(one) for one in examples if not one.reason}
+    ok = {
+        "description": contract.comment(method.output_type.full_name),
+        "content": _content(schemas.ref(method.output_type.name), answered),
+    }
+    if "next_page_token" in method.output_type.fields_by_name:
+        ok["links"] = {"NextPage": _next_page(method)}
+    yield "200", ok
+    for reasons in _by_status(contract.reasons(method)):
+        names = [reason.name for reason in reasons]
+        bodies = {one.title: forms.answer(one) for one in examples if one.reason in names}
+        yield str(reasons[0].http), _refusal(reasons, bodies)
+    if http_rule(method).has_body:
+        for status, meaning in _BODY_REFUSALS.items():
+            schema = schemas.ref("Status")
+            yield status, {"description": meaning, "content": {JSON: {"schema": schema}}}
+    for reasons in _by_status(contract.common_reasons()):
+        yield str(reasons[0].http), {"$ref": f"#/components/responses/{_name(reasons)}"}
+
+
+def _next_page(method: MethodDescriptor) -> Json:
+    """How one page leads to the next (AIP-158)."""
+    same = {field: f"$request.path.{field}" for field in http_rule(method).path_fields}
+    token = "$response.body#/next_page_token"  # noqa: S105 - where it is, not what it is
+    return {"operationId": method.name, "parameters": {**same, "page_token": token}}
+
+
+def _by_status(reasons: Iterable[Reason]) -> list[list[Reason]]:
+    by_status = sorted(reasons, key=lambda reason: reason.http)
+    return [list(same) for _, same in groupby(by_status, key=lambda reason: reason.http)]
+
+
+def _name(reasons: Iterable[Reason]) -> str:
+    """That of the response which these share."""
+    [code] = {reason.code for reason in reasons}
+    return code.title().replace("_", "")
+
+
+def _refusal(reasons: list[Reason], bodies: Mapping[str, Json]) -> Json:
+    [code] = {reason.code for reason in reasons}
+    lines = [f"- `{reason.name}`: {reason.meaning}" for reason in reasons]
+    return {
+        "description": f"`{code}`\n\n" + "\n".join(lines),
+        "content": _content(schemas.status(reasons), bodies),
+    }
+
+
+def _common_bodies(reasons: Iterable[Reason]) -> dict[str, Json]:
+    bodies = {reason_of(one.trailing_metadata): forms.status(one) for one in COMMON_REFUSALS}
+    return {reason.name: bodies[reason.name] for reason in reasons}
+
+
+def _content(schema: Json, bodies: Mapping[str, Json | None]) -> Json:
+    examples = {name: {"value": body} for name, body in bodies.items()}
+    return {JSON: {"schema": schema, "examples": examples}}
+
+
+class _Dumper(yaml.SafeDumper):
+    """Folds long text, and repeats what is there twice."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+def _folded(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    style = ">" if len(text) > 80 or "\n" in text else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_Dumper.add_representer(str, _folded)
