@@ -1,0 +1,87 @@
+"""docs/openapi.yaml is valid, and says what the gateway does."""
+
+import json
+import subprocess
+from collections.abc import Iterator
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+import yaml
+from scripts.reference import forms
+from scripts.reference.contract import SERVICE, http_rule
+from scripts.reference.examples import EXAMPLES, Example
+
+from tests.docs.printed import parts
+from tests.support.places import ROOT
+
+OPENAPI = ROOT / "docs" / "openapi.yaml"
+BIN = ROOT / ".venv-interop" / "bin"
+DOCUMENT: Any = yaml.safe_load(OPENAPI.read_text())
+OPERATIONS = {
+    operation["operationId"]: operation
+    for path in DOCUMENT["paths"].values()
+    for operation in path.values()
+}
+
+
+def responses(operation: Any) -> Iterator[tuple[int, Any]]:
+    """The HTTP statuses of an operation, and what comes with each."""
+    for status, response in operation["responses"].items():
+        if "$ref" in response:
+            response = DOCUMENT["components"]["responses"][response["$ref"].rpartition("/")[2]]
+        yield int(status), response["content"]["application/json"]
+
+
+def run(*command: str | Path, cwd: Path) -> None:
+    result = subprocess.run(
+        command, check=False, capture_output=True, text=True, timeout=120, cwd=cwd
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_it_is_valid(folder: Path) -> None:
+    run(BIN / "openapi-spec-validator", OPENAPI, cwd=folder)
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_every_reason_has_an_example_with_its_code(name: str) -> None:
+    for _, content in responses(OPERATIONS[name]):
+        said = content["schema"].get("properties")
+        if said:
+            bodies = [example["value"] for example in content["examples"].values()]
+            reasons = {body["details"][0]["reason"] for body in bodies}
+            assert reasons == set(said["details"]["items"]["properties"]["reason"]["enum"])
+            assert {body["code"] for body in bodies} == set(said["code"]["enum"])
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda one: f"{one.method}: {one.title}")
+def test_every_example_is_what_the_gateway_answers(example: Example, gateway: str) -> None:
+    verb = http_rule(SERVICE.methods_by_name[example.method]).verb.upper()
+    body = forms.http_body(example)
+    connection = HTTPConnection(urlsplit(gateway).netloc, timeout=10)
+    connection.request(
+        verb,
+        forms.http_target(example),
+        json.dumps(body) if body else None,
+        {"content-type": "application/json"} if body else {},
+    )
+    response = connection.getresponse()
+    answer = (response.status, parts(response.read().decode()))
+    connection.close()
+
+    [shown] = [
+        (status, parts(json.dumps(content["examples"][example.title]["value"])))
+        for status, content in responses(OPERATIONS[example.method])
+        if example.title in content.get("examples", {})
+    ]
+    assert answer == shown
+
+
+def test_schemathesis_finds_no_deviation(gateway: str, folder: Path) -> None:
+    settings = Path(__file__).parent / "schemathesis.toml"
+    schemathesis: list[str | Path] = [BIN / "schemathesis", "--config-file", settings]
+
+    run(*schemathesis, "run", OPENAPI, "--url", gateway, cwd=folder)  # it leaves files there
