@@ -1,6 +1,6 @@
 # `make help` lists what there is to make.
 .DEFAULT_GOAL := help
-.PHONY: help run test test-oldest soak overload bench check audit format generate lock dist clean
+.PHONY: help run test test-oldest soak overload bench check audit format generate docs lock dist clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -25,11 +25,11 @@ enrollment.db: | $(BIN)/installed
 	@mv $@.new $@
 
 TWO_AT_A_TIME := pytest -n 2 --dist worksteal
-test: $(BIN)/installed $(CLIENTS) ## run every test, on SQLite and on PostgreSQL
+test: $(BIN)/installed $(CLIENTS) .venv-gateway/bin/installed ## run every test, on SQLite and on PostgreSQL
 	$(BIN)/$(TWO_AT_A_TIME)
 
 test-oldest: .venv-oldest/bin/installed $(CLIENTS) ## the same on the oldest versions allowed
-	.venv-oldest/bin/$(TWO_AT_A_TIME)
+	.venv-oldest/bin/$(TWO_AT_A_TIME) --ignore tests/docs --ignore tests/gateway
 
 soak: $(BIN)/installed $(CLIENTS) ## run the long runs at full length, some minutes each
 	$(BIN)/pytest tests/conformance tests/interop --soak
@@ -40,11 +40,12 @@ overload: $(BIN)/installed ## measure a server under ten times the callers it ca
 bench: .venv-bench/bin/installed ## measure the server beside others: an hour, and plots in docs/
 	.venv-bench/bin/python -m bench.compare --plots docs
 
-check: $(BIN)/installed ## format, lint, types, contract, generated code, import rules
+check: $(BIN)/installed ## format, lint, types, contract, what is generated, import rules
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/python scripts/contract.py check
+	$(BIN)/python -m scripts.reference check
 	$(BIN)/lint-imports
 
 SERVER_LICENSES := MIT;MIT-0;MIT License;BSD-2-Clause;BSD-3-Clause;3-Clause BSD License;Apache-2.0; \
@@ -62,8 +63,12 @@ format: $(BIN)/installed ## rewrite the code in the project's format
 	$(BIN)/ruff format
 	$(BIN)/buf format --write protos
 
-generate: $(BIN)/installed ## regenerate code from the contract
+generate: $(BIN)/installed ## regenerate code and documentation from the contract
 	$(BIN)/python scripts/contract.py generate
+	$(BIN)/python -m scripts.reference generate
+
+docs: .venv-gateway/bin/installed ## build the documentation as a site, build/site
+	.venv-gateway/bin/mkdocs build --strict
 
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
   --no-header --no-emit-package enrollment-client
