@@ -1,6 +1,6 @@
 """The servicer: decode, validate, call the service, encode."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import grpc
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -15,7 +15,7 @@ from enrollment_server.service.association import AssociationService
 from enrollment_server.settings import Limits
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
+_SECONDS_A_DAY = 24 * 60 * 60
 
 
 class EnrollmentServicer(pb_grpc.EnrollmentServiceServicer):
@@ -92,6 +92,7 @@ def _student_course(taken: StudentCourse) -> pb.StudentCourse:
 
 
 def _timestamp(time: datetime) -> Timestamp:
-    # In whole microseconds: a float of seconds would lose the last of them.
-    seconds, microseconds = divmod((time - _EPOCH) // _MICROSECOND, 1_000_000)
-    return Timestamp(seconds=seconds, nanos=microseconds * 1000)
+    # By its parts: a float of seconds would lose the last microsecond.
+    since = time - _EPOCH
+    seconds = since.days * _SECONDS_A_DAY + since.seconds
+    return Timestamp(seconds=seconds, nanos=since.microseconds * 1000)
