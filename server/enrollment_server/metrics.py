@@ -63,7 +63,9 @@ class Metrics:
             tuple(2**power for power in range(11)),
             "kind",
         )
-        self.queue = self._gauge("enrollment_queue_length", "Calls that wait for a thread")
+        self.queue = self._gauge(
+            "enrollment_queue_length", "Calls in flight beyond one for each thread"
+        )
         self.pool_in_use = self._gauge("enrollment_pool_in_use", "Connections in use")
         self.pool_size = self._gauge("enrollment_pool_size", "Connections that may be in use")
         self.serving = self._gauge("enrollment_serving", "Servers whose health is SERVING")

@@ -100,9 +100,11 @@ def _limit(name: str, text: str, **more: Any) -> Callable[[Any], Any]:
     metavar="N",
     help="Processes that share the port, each with threads and connections of its own.",
 )
-@_limit("threads", "Calls under way at once; those that wait for others to be answered, too.")
+@_limit("threads", "What is worked on at once: batches, and calls that are worked on alone.")
 @_limit("batch_size", "Calls that are answered together at most; 1: each by itself.")
-@_limit("queue", "Calls that may wait for a thread; more are refused with RESOURCE_EXHAUSTED.")
+@_limit(
+    "queue", "Calls in flight beyond one for each thread; more are refused: RESOURCE_EXHAUSTED."
+)
 @_limit("pool", "Connections to the database.")
 @_limit(
     "default_timeout",

@@ -90,7 +90,7 @@ class CallThreads(Executor):
         with self._lock:
             self._stopping = True
             while self._asleep:
-                self._asleep.pop().release()
+                self._wake_another()
 
     def _wake_another(self) -> None:
         """With the lock. If all are blocked, the first that is back takes the next task."""

@@ -8,6 +8,7 @@ sent by whichever thread has it. For this, functions are needed that gRPC keeps 
 oldest and on the newest grpcio that is allowed.
 """
 
+import logging
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, cast
@@ -18,6 +19,8 @@ from grpc import _cython, _server
 from enrollment_server.rpc.admission import DONE
 
 _NO_FLAGS = 0
+
+logger = logging.getLogger(__name__)
 
 
 # The stubs that types come from know nothing of either.
@@ -62,7 +65,7 @@ class UnaryCall:
 def unary_call_handler(begin: Callable[[UnaryCall], object]) -> "grpc.RpcMethodHandler[Any, Any]":
     """A handler whose calls are given to `begin`, in the thread that takes calls.
 
-    It has to be quick, and is not to raise: that would be the last call that is taken.
+    It has to be quick.
     """
 
     def behavior(_request: object, _context: object) -> None:
@@ -78,5 +81,10 @@ class _Begin(ThreadPoolExecutor):  # gRPC takes nothing else for a pool; it star
 
     def submit(self, task: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         _respond, event, state, *_ = args
-        self._begin(UnaryCall(event, state))
+        call = UnaryCall(event, state)
+        try:
+            self._begin(call)
+        except Exception:  # it would be the last call that is taken
+            logger.exception("a call was lost")
+            call.context.cancel()
         return DONE
