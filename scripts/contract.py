@@ -1,8 +1,8 @@
-"""Generate code from the contract, or check that what is committed still follows from it.
+"""Generate files from the contract, or check that those committed still follow from it.
 
-python scripts/contract.py generate   write client/enrollment/v1/*_pb2*
+python scripts/contract.py generate   write client/enrollment/v1/*_pb2* and deploy/enrollment.binpb
 python scripts/contract.py check      lint the contract, compare it with the one last released,
-                                      and the committed code with what it gives
+                                      and the committed files with what it gives
 """
 
 import subprocess
@@ -15,8 +15,12 @@ from google.api import annotations_pb2
 ROOT = Path(__file__).resolve().parent.parent
 PROTO = "enrollment/v1/enrollment.proto"
 BIN = Path(sys.executable).parent
-GENERATED = ROOT / "client" / "enrollment" / "v1"
+CODE = "client/enrollment/v1"
+DESCRIPTORS = "deploy/enrollment.binpb"
 RELEASED = ROOT / "tests" / "interop" / "released"
+
+# What a refusal is made of. The contract does not import it, and Envoy has to print it.
+ERRORS = ["google/rpc/status.proto", "google/rpc/error_details.proto"]
 
 # The wheel of googleapis-common-protos carries the .proto files beside the modules.
 GOOGLE_PROTOS = Path(annotations_pb2.__file__).parents[2]
@@ -28,26 +32,37 @@ def protoc(*arguments: str, source: Path = ROOT / "protos") -> None:
     subprocess.run([*protoc, *include, *arguments, PROTO], check=True)
 
 
-def generate(folder: Path) -> None:
+def generate(root: Path) -> None:
+    """Write what follows from the contract into the folders of this root, which are there."""
+    code = root / "client"
     protoc(
-        f"--python_out={folder}",
-        f"--pyi_out={folder}",
-        f"--grpc_python_out={folder}",
+        f"--python_out={code}",
+        f"--pyi_out={code}",
+        f"--grpc_python_out={code}",
         f"--plugin=protoc-gen-mypy_grpc={BIN / 'protoc-gen-mypy_grpc'}",
-        f"--mypy_grpc_out={folder}",
+        f"--mypy_grpc_out={code}",
     )
+    protoc("--include_imports", f"--descriptor_set_out={root / DESCRIPTORS}", *ERRORS)
 
 
-def committed_code_follows() -> bool:
+def generated(root: Path) -> dict[str, bytes]:
+    """The generated files below this root, by path."""
+    paths = [*(root / CODE).glob("*_pb2*"), *root.glob(DESCRIPTORS)]
+    return {str(path.relative_to(root)): path.read_bytes() for path in paths}
+
+
+def committed_files_follow() -> bool:
     with tempfile.TemporaryDirectory() as folder:
-        generate(Path(folder))
-        fresh = {path.name: path.read_bytes() for path in Path(folder).rglob("*_pb2*")}
-    committed = {path.name: path.read_bytes() for path in GENERATED.glob("*_pb2*")}
+        root = Path(folder)
+        for name in ("client", "deploy"):
+            (root / name).mkdir()
+        generate(root)
+        fresh, committed = generated(root), generated(ROOT)
     stale = sorted(
-        name for name in fresh.keys() | committed.keys() if fresh.get(name) != committed.get(name)
+        path for path in fresh.keys() | committed.keys() if fresh.get(path) != committed.get(path)
     )
-    for name in stale:
-        print(f"{GENERATED / name} does not follow from the contract: run `make generate`")
+    for path in stale:
+        print(f"{path} does not follow from the contract: run `make generate`")
     return not stale
 
 
@@ -82,10 +97,10 @@ def nothing_breaks() -> bool:
 def main() -> int:
     match sys.argv[1:]:
         case ["generate"]:
-            generate(ROOT / "client")
+            generate(ROOT)
             return 0
         case ["check"]:
-            return 0 if all([lint(), nothing_breaks(), committed_code_follows()]) else 1
+            return 0 if all([lint(), nothing_breaks(), committed_files_follow()]) else 1
         case _:
             print(__doc__)
             return 2

@@ -18,7 +18,7 @@ from tests.support.places import ROOT
 DEPLOY = ROOT / "deploy"
 README = (DEPLOY / "README.md").read_text()
 SERVE = main.commands["serve"]
-FILES = sorted(path for path in DEPLOY.rglob("*") if path.is_file())
+FILES = sorted(path for path in DEPLOY.rglob("*") if path.is_file() and path.suffix != ".binpb")
 
 
 def flags() -> set[str]:
