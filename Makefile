@@ -1,6 +1,6 @@
 # `make help` lists what there is to make.
 .DEFAULT_GOAL := help
-.PHONY: help run test test-oldest soak overload bench check audit format generate docs lock dist clean
+.PHONY: help run gateway test test-oldest soak overload bench check audit format generate docs lock dist clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -14,6 +14,10 @@ help: ## list the targets
 run: enrollment.db ## serve a sample database on 127.0.0.1:50051
 	@cat examples/calls.txt
 	@exec $(BIN)/enrollment-server serve --database-url sqlite:///enrollment.db --migrate
+
+gateway: $(BIN)/installed .venv-gateway/bin/installed enrollment.db ## the same by HTTP, through Envoy, on 127.0.0.1:8080
+	@cat examples/http.txt
+	@exec $(BIN)/python scripts/gateway.py
 
 # Loaded once, under another name until it is whole; after that the data is yours.
 enrollment.db: | $(BIN)/installed
