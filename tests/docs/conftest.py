@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
 import pytest
+from scripts.gateway import local
 from sqlalchemy import URL
 
 from tests.support.databases import Databases, spelled_out
+from tests.support.gateway import envoy
 from tests.support.places import BIN, ROOT
-from tests.support.serving import serving_process
+from tests.support.serving import free_address, serving_process
 
 
 @pytest.fixture(scope="session")
@@ -31,8 +33,9 @@ def running_server(sample: URL) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def running_gateway(running_server: str) -> str:
-    pytest.skip("there is no gateway yet")
+def running_gateway(running_server: str) -> Iterator[str]:
+    with envoy(local(free_address(), running_server)) as address:
+        yield f"http://{address}"
 
 
 @pytest.fixture
