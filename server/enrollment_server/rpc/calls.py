@@ -19,7 +19,7 @@ from google.protobuf.message import DecodeError
 from enrollment_server import coroutines
 from enrollment_server.calls import Call, Metadata, Observer, Tracer
 from enrollment_server.domain import is_id
-from enrollment_server.errors import EnrollmentError, InvalidRequest, Violation
+from enrollment_server.errors import InvalidRequest, Violation
 from enrollment_server.rpc.admission import Admission
 from enrollment_server.rpc.errors import coroutine_of, reason_of, refusal, refuse
 from enrollment_server.rpc.silence import Handler, Silence
@@ -53,12 +53,12 @@ class Calls(grpc.ServerInterceptor):
         tracer: Tracer | None,
         silence: Silence,
     ) -> None:
+        self.admission = admission
+        self.guard = guard
+        self.observer = observer
+        self.tracer = tracer
+        self.silence = silence
         self._prefix = f"/{service}/"
-        self._admission = admission
-        self._guard = guard
-        self._observer = observer
-        self._tracer = tracer
-        self._silence = silence
         # Those of one server are numbers: to make each by chance takes longer than a statement.
         self._request_ids = map((secrets.token_hex(8) + "-{}").format, itertools.count(1))
 
@@ -67,17 +67,15 @@ class Calls(grpc.ServerInterceptor):
         continuation: Callable[[grpc.HandlerCallDetails], Handler],
         handler_call_details: grpc.HandlerCallDetails,
     ) -> Handler:
-        # This runs in the one thread that takes calls from the port, before they queue.
+        # This runs in the one thread that takes calls from the port.
         handler = continuation(handler_call_details)
         if not handler_call_details.method.startswith(self._prefix):
-            return self._silence.heard(handler)
+            return self.silence.heard(handler)
         if handler is None:
             return None
-        arrived = time.monotonic()
         metadata = handler_call_details.invocation_metadata
         call = self._call(handler_call_details.method.removeprefix(self._prefix), metadata)
-        self._observer.started(call.method)
-        return unary_call_handler(partial(self._begin, call, arrived, metadata, handler))
+        return unary_call_handler(_Arrived(self, call, metadata, handler).begin)
 
     def _call(self, method: str, metadata: Metadata) -> Call:
         request_id = trace_id = ""
@@ -88,78 +86,79 @@ class Calls(grpc.ServerInterceptor):
                 trace_id = found[1]
         return Call(method, request_id or next(self._request_ids), trace_id)
 
-    def _begin(
-        self, call: Call, arrived: float, metadata: Metadata, handler: Any, unary: UnaryCall
-    ) -> None:
-        """In the thread that takes calls, as the rest up to `_answer`."""
-        refused = self._admission.refusal()
+
+class _Arrived:
+    """A call that has arrived, and what becomes of it, step by step."""
+
+    __slots__ = ("_call", "_calls", "_context", "_handler", "_metadata", "_since", "_unary")
+
+    _unary: UnaryCall
+    _context: Any
+
+    def __init__(self, calls: Calls, call: Call, metadata: Metadata, handler: Any) -> None:
+        self._calls = calls
+        self._call = call
+        self._metadata = metadata
+        self._handler = handler
+        self._since = time.monotonic()
+
+    def begin(self, unary: UnaryCall) -> None:
+        """In the thread that takes calls."""
+        self._unary, self._context = unary, unary.context
+        self._calls.observer.started(self._call.method)
+        refused = self._calls.admission.refusal()
         if refused is not None:
             # As cheaply as can be, for there may be many: without waiting for the request.
-            refuse(unary.context, refused)
-            self._finish(call, arrived, unary.context)
+            refuse(self._context, refused)
+            self._finish()
             unary.answer(None)
             return
-        self._admission.hold(unary.context)
-        self._silence.begins(unary.context)
-        unary.receive(partial(self._received, call, arrived, metadata, handler, unary))
+        self._calls.admission.hold(self._context)
+        self._calls.silence.begins(self._context)
+        unary.receive(self._received)
 
-    def _received(
-        self,
-        call: Call,
-        arrived: float,
-        metadata: Metadata,
-        handler: Any,
-        unary: UnaryCall,
-        encoded: bytes | None,
-    ) -> None:
-        self._silence.ends(unary.context)
+    def _received(self, encoded: bytes | None) -> None:
+        """In the thread that takes calls. What bytes mean is not for it to find out."""
+        self._calls.silence.ends(self._context)
         # Of a request with nothing in it, there is nothing.
-        call.request_size = len(encoded or b"")
-        answer = self._answer(call, arrived, metadata, handler, encoded or b"", unary)
-        self._admission.threads.run(partial(coroutines.start, answer))
+        answer = self._answer(encoded or b"")
+        self._calls.admission.threads.run(partial(coroutines.start, answer))
 
-    async def _answer(
-        self,
-        call: Call,
-        arrived: float,
-        metadata: Metadata,
-        handler: Any,
-        encoded: bytes,
-        unary: UnaryCall,
-    ) -> None:
-        context = unary.context
+    async def _answer(self, encoded: bytes) -> None:
         response = b""
         try:
-            with self._tracer.span(call, metadata) if self._tracer else nullcontext():
-                response = await self._respond(call, metadata, handler, encoded, context)
-                self._finish(call, arrived, context, len(response))
+            tracer = self._calls.tracer
+            with tracer.span(self._call, self._metadata) if tracer else nullcontext():
+                response = await self._respond(encoded)
+                self._finish(len(response))
         except Exception as error:  # noqa: BLE001 - a defect is answered, too
-            refuse(context, refusal(error))
-        unary.answer(response if context.code() in (None, grpc.StatusCode.OK) else None)
+            refuse(self._context, refusal(error))
+        refused = self._context.code() not in (None, grpc.StatusCode.OK)
+        self._unary.answer(None if refused else response)
 
-    async def _respond(
-        self, call: Call, metadata: Metadata, handler: Any, encoded: bytes, context: Any
-    ) -> bytes:
+    async def _respond(self, encoded: bytes) -> bytes:
+        call, guard = self._call, self._calls.guard
+        call.request_size = len(encoded)
         try:
-            if self._guard is not None:
-                call.caller = self._guard.name(context, metadata)
-                self._guard.check(call.caller, call.method)
-            # What bytes mean is not for the thread that takes calls to find out.
-            request = _decode(handler, encoded)
-        except EnrollmentError as error:
-            refuse(context, refusal(error))
+            if guard is not None:
+                call.caller = guard.name(self._context, self._metadata)
+                guard.check(call.caller, call.method)
+            request = _decode(self._handler, encoded)
+        except Exception as error:  # noqa: BLE001 - a defect is answered, too
+            refuse(self._context, refusal(error))
             return b""
         call.student_id = request.student_id if is_id(request.student_id) else ""
-        answer = await coroutine_of(handler.unary_unary, request, context)
-        response: bytes = handler.response_serializer(answer)
+        answer = await coroutine_of(self._handler.unary_unary, request, self._context)
+        response: bytes = self._handler.response_serializer(answer)
         return response
 
-    def _finish(self, call: Call, arrived: float, context: Any, response_size: int = 0) -> None:
+    def _finish(self, response_size: int = 0) -> None:
         """Note how the call ended, and tell of it."""
+        call, context = self._call, self._context
         trailers = tuple(context.trailing_metadata() or ())
         context.set_trailing_metadata((*trailers, (REQUEST_ID_KEY, call.request_id)))
         code = context.code() or grpc.StatusCode.OK
-        call.seconds = round(time.monotonic() - arrived, 6)
+        call.seconds = round(time.monotonic() - self._since, 6)
         if code is grpc.StatusCode.OK:
             call.response_size = response_size
         else:
@@ -167,7 +166,7 @@ class Calls(grpc.ServerInterceptor):
         # The caller may have left, and found a status of its own.
         call.code = code.name if context.is_active() else grpc.StatusCode.CANCELLED.name
         call.end_time = time.time()
-        self._observer.ended(call)
+        self._calls.observer.ended(call)
 
 
 def _decode(handler: Any, encoded: bytes) -> Any:
