@@ -1,7 +1,6 @@
 """What the documentation's examples are run on: the sample database, served in both forms."""
 
 import sqlite3
-import subprocess
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
@@ -9,21 +8,16 @@ import pytest
 from scripts.gateway import local
 from sqlalchemy import URL
 
-from tests.support.databases import Databases, spelled_out
+from tests.support.databases import Databases
 from tests.support.gateway import envoy
-from tests.support.places import BIN, ROOT
+from tests.support.places import BIN
+from tests.support.sample import sample_database
 from tests.support.serving import free_address, serving_process
 
 
 @pytest.fixture(scope="session")
 def sample(sqlite_databases: Databases) -> URL:
-    """A database as `make run` loads it."""
-    url = sqlite_databases.fresh()
-    command: list[object] = [BIN / "enrollment-server", "load", "--database-url", spelled_out(url)]
-    for kind in ("students", "courses", "enrollments"):
-        command += [f"--{kind}", ROOT / "examples" / f"{kind}.csv"]
-    subprocess.run([str(word) for word in command], check=True, capture_output=True)
-    return url
+    return sample_database(sqlite_databases)
 
 
 @pytest.fixture(scope="session")

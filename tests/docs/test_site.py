@@ -1,23 +1,17 @@
 """The documentation builds into a site that needs no other."""
 
-import shutil
 import subprocess
-import threading
 from collections.abc import Iterator
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
+from tests.support.browser import chromium, pages
 from tests.support.places import ROOT
 
 MKDOCS = ROOT / ".venv-gateway" / "bin" / "mkdocs"
-CHROMIUM = shutil.which("chromium")
-needs_chromium = pytest.mark.skipif(not CHROMIUM, reason="needs the Debian package chromium")
 
 
 @pytest.fixture(scope="module")
@@ -36,28 +30,17 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-class Silent(SimpleHTTPRequestHandler):
-    def log_message(self, format: str, *arguments: Any) -> None:  # noqa: A002 - its name there
-        pass
-
-
 @pytest.fixture(scope="module")
 def url(site: Path) -> Iterator[str]:
     """Where the site is served."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Silent, directory=site)) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}/"
-        server.shutdown()
-        thread.join()
+    with pages(site) as port:
+        yield f"http://127.0.0.1:{port}/"
 
 
 @pytest.fixture(scope="module")
 def browser_page() -> Iterator[Page]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM)
+    with chromium() as browser:
         yield browser.new_page()
-        browser.close()
 
 
 def test_every_page_of_docs_is_there(site: Path) -> None:
@@ -66,7 +49,6 @@ def test_every_page_of_docs_is_there(site: Path) -> None:
     assert {page.parent.name for page in site.glob("docs/*/index.html")} == pages
 
 
-@needs_chromium
 @pytest.mark.parametrize("path", ["", "docs/reference/", "docs/openapi/"])
 def test_a_page_asks_no_other_machine(path: str, url: str, browser_page: Page) -> None:
     asked: list[str] = []
@@ -78,7 +60,6 @@ def test_a_page_asks_no_other_machine(path: str, url: str, browser_page: Page) -
     assert [address for address in asked if not address.startswith(url)] == []
 
 
-@needs_chromium
 def test_swagger_ui_shows_every_operation(url: str, browser_page: Page) -> None:
     document = yaml.safe_load((ROOT / "docs" / "openapi.yaml").read_text())
     operations = sum(len(path) for path in document["paths"].values())

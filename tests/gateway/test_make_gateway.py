@@ -21,7 +21,8 @@ from sqlalchemy import URL
 
 from tests.support.databases import Databases, locked, spelled_out
 from tests.support.gateway import call
-from tests.support.places import BIN, ROOT
+from tests.support.places import ROOT
+from tests.support.sample import sample_database
 from tests.support.serving import free_address
 from tests.support.waiting import wait_until
 
@@ -34,17 +35,7 @@ needs_curl = pytest.mark.skipif(shutil.which("curl") is None, reason="curl is no
 
 @pytest.fixture(scope="module")
 def sample(sqlite_databases: Databases) -> URL:
-    """The sample university."""
-    url = sqlite_databases.fresh()
-    names = ("students", "courses", "enrollments")
-    files = [word for name in names for word in (f"--{name}", f"examples/{name}.csv")]
-    subprocess.run(
-        [BIN / "enrollment-server", "load", "--database-url", spelled_out(url), *files],
-        cwd=ROOT,
-        check=True,
-        capture_output=True,
-    )
-    return url
+    return sample_database(sqlite_databases)
 
 
 @pytest.fixture
