@@ -40,7 +40,10 @@ def document(contract: Contract) -> str:
             "version": version,
             "description": f"{contract.comment(PACKAGE)}\n\n{over_http}",
         },
-        "servers": [{"url": forms.HTTP_URL, "description": "`make gateway`"}],
+        "servers": [
+            {"url": "/", "description": "The gateway that serves this document"},
+            {"url": forms.HTTP_URL, "description": "`make gateway`"},
+        ],
         "security": [{}, {"token": []}],
         "tags": [{"name": SERVICE.name, "description": contract.comment(SERVICE.full_name)}],
         "paths": paths,
@@ -87,14 +90,19 @@ def _operation(contract: Contract, method: MethodDescriptor) -> Json:
 
 
 def _parameter(contract: Contract, field: FieldDescriptor, place: str) -> Json:
-    return {
+    parameter = {
         "name": field.name,
         "in": place,
         "required": is_required(field),
         "description": contract.description(field),
         "schema": schemas.field_schema(field),
-        "example": next(one.request[field.name] for one in EXAMPLES if field.name in one.request),
     }
+    # Consoles fill in the example, and what may be left out is better left out at first.
+    if is_required(field):
+        parameter["example"] = next(
+            one.request[field.name] for one in EXAMPLES if field.name in one.request
+        )
+    return parameter
 
 
 def _responses(
