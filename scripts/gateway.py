@@ -19,7 +19,9 @@ import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 SERVER = Path(sys.executable).parent / "enrollment-server"
-ENVOY = ROOT / ".venv-gateway" / "bin" / "envoy"
+DEPLOY = ROOT / "deploy"
+ENVOY_VENV = ROOT / ".venv-gateway"
+ENVOY = ENVOY_VENV / "bin" / "envoy"
 
 ENVOY_FLAGS: Final = (
     "--disable-hot-restart",  # it would be the only one on this machine
@@ -36,9 +38,10 @@ class GatewayError(Exception):
 
 def local(listen: str, *servers: str) -> Config:
     """deploy/envoy.yaml for this machine: plain text, at this address, before these servers."""
-    deploy = ROOT / "deploy"
-    text = (deploy / "envoy.yaml").read_text()
-    config: Config = yaml.safe_load(text.replace("/etc/envoy/enrollment", f"{deploy}/enrollment"))
+    text = (DEPLOY / "envoy.yaml").read_text()
+    for name, path in files().items():
+        text = text.replace(f"/etc/envoy/{name}", str(path))
+    config: Config = yaml.safe_load(text)
     dial(config, *servers)
     [listener], [cluster] = config["static_resources"].values()
     [chain] = listener["filter_chains"]
@@ -46,6 +49,19 @@ def local(listen: str, *servers: str) -> Config:
     listener["address"] = address(listen)
     listener["enable_reuse_port"] = False  # or whoever else shares the port had half of the calls
     return config
+
+
+def files() -> dict[str, Path]:
+    """Where this machine has what goes into /etc/envoy, but for certificates."""
+    [swagger_ui] = ENVOY_VENV.glob("lib/python3*/site-packages/mkdocs_swagger_ui_tag/swagger-ui")
+    return {
+        "enrollment.binpb": DEPLOY / "enrollment.binpb",
+        "docs/index.html": DEPLOY / "docs" / "index.html",
+        "docs/console.js": DEPLOY / "docs" / "console.js",
+        "docs/openapi.yaml": ROOT / "docs" / "openapi.yaml",
+        "docs/swagger-ui-bundle.js": swagger_ui / "javascripts" / "swagger-ui-bundle.js",
+        "docs/swagger-ui.css": swagger_ui / "stylesheets" / "swagger-ui.css",
+    }
 
 
 def dial(config: Config, *servers: str) -> None:
@@ -86,7 +102,8 @@ async def serve(listen: str, database_url: str) -> None:
             config.write_text(yaml.safe_dump(local(listen, await where_ready(server))))
             envoy = running["envoy"] = await start(ENVOY, "-c", config, *ENVOY_FLAGS)
             await until_answering(listen, envoy)
-            print(f"the gateway is ready on http://{listen}", flush=True)
+            print(f"the gateway is ready on http://{listen}")
+            print(f"its console, for browsers, is http://{listen}/docs", flush=True)
             await first_of(signalled, running)
         finally:
             # The server first: what callers have begun is finished, and Envoy tells them.

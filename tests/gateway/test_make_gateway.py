@@ -76,6 +76,8 @@ def running(folder: Path, url: URL, **environment: str) -> Iterator[Running]:
         assert process.stdout is not None
         try:
             assert process.stdout.readline() == f"the gateway is ready on http://{address}\n"
+            console = f"its console, for browsers, is http://{address}/docs\n"
+            assert process.stdout.readline() == console
             started = psutil.Process(process.pid).children()
             server, envoy = sorted(started, key=psutil.Process.create_time)
             yield Running(process, address, {"enrollment-server": server, "envoy": envoy}, errors)

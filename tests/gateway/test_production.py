@@ -36,7 +36,9 @@ ADA = "/students/ada/courses"
 def etc(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the configuration says to put into /etc/envoy, and what a server has."""
     folder = tmp_path_factory.mktemp("etc")
-    shutil.copy(DEPLOY / "enrollment.binpb", folder)
+    (folder / "docs").mkdir()
+    for name, path in gateway.files().items():
+        shutil.copy(path, folder / name)
     AUTHORITY.sign(dns("localhost")).write(folder, "gateway")
     (folder / "servers-ca.pem").write_bytes(AUTHORITY.certificate)
     (folder / "policy.toml").write_text(POLICY)
