@@ -117,6 +117,8 @@ class Batcher(Generic[Request, Result]):
             self._lead(waiter)
         if waiter.turn is _Turn.ALONE:
             return self._answer_alone(waiter)
+        if waiter.turn is _Turn.LEFT:
+            raise DatabaseUnavailable
         if waiter.error is not None:
             raise waiter.error
         return waiter.result
@@ -135,7 +137,7 @@ class Batcher(Generic[Request, Result]):
                 self._waiting.remove(waiter)
             elif waiter.turn is not _Turn.IN_BATCH:
                 return False  # it is not for us to tell
-            waiter.turn, waiter.error = _Turn.LEFT, DatabaseUnavailable()
+            waiter.turn = _Turn.LEFT
             return True
 
     def _begin(self, new: _Waiter[Request, Result] | None = None) -> None:
@@ -157,7 +159,7 @@ class Batcher(Generic[Request, Result]):
         while self._waiting:
             waiter = self._waiting.popleft()
             if waiter.deadline.over:
-                waiter.turn, waiter.error = _Turn.LEFT, DatabaseUnavailable()
+                waiter.turn = _Turn.LEFT
             elif any(key in self._apart for key in self._keys(waiter.request)):
                 self._set_apart(waiter)
             else:

@@ -45,19 +45,24 @@ class Pause:
 
 def start(coroutine: "Coroutine[Pause, None, None]") -> None:
     """Run it here until it pauses or ends. It is not to raise; what it raises is logged."""
-    # Its context goes with it from thread to thread: a span that it has entered, say.
-    run = contextvars.copy_context().run
+    _Started(coroutine).step()
 
-    def step() -> None:
+
+class _Started:
+    """A coroutine, and its context, which goes with it from thread to thread: its span, say."""
+
+    def __init__(self, coroutine: "Coroutine[Pause, None, None]") -> None:
+        self._send = coroutine.send
+        self._run = contextvars.copy_context().run
+
+    def step(self) -> None:
         try:
-            while run(coroutine.send, None).passed(step):
+            while self._run(self._send, None).passed(self.step):
                 pass
         except StopIteration:
             pass
         except BaseException:  # this thread may be anybody's
             logger.exception("a coroutine failed")
-
-    step()
 
 
 def wait(coroutine: Coroutine[Any, None, Result]) -> Result:

@@ -53,7 +53,7 @@ class Access:
 class Limits:
     """How much the server takes on, and for how long."""
 
-    threads: int = 64  # calls under way at once; those that wait for a batch count, too
+    threads: int = 64  # batches, and calls by themselves, that are worked on at once
     batch_size: int = 64  # calls that are answered together at most; 1: each by itself
     queue: int = 128  # calls beyond one for each thread; more are refused
     pool: int = 8  # connections to the database

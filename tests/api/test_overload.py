@@ -129,6 +129,19 @@ def test_a_server_that_stops_refuses_new_calls_and_answers_the_others(
     assert all(one.result(timeout=10).removed for one in accepted)
 
 
+def test_callers_who_give_up_do_not_make_room_for_more_work(
+    channel: grpc.Channel, service: Slow, admission: Admission
+) -> None:
+    """What was begun, or waits, for a caller who has left is still to be gone through."""
+    calls = fill(channel, service)
+    wait_until(lambda: len(admission.threads._tasks) == QUEUE)
+    for one in calls:
+        one.cancel()
+
+    assert call(channel).exception(timeout=5).code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    service.may_end.set()
+
+
 def test_health_is_answered_whatever_waits(channel: grpc.Channel, service: Slow) -> None:
     fill(channel, service)
 
@@ -175,6 +188,19 @@ class TestThreads:
 
         assert done.acquire(timeout=10)
 
+    def test_one_that_blocks_while_it_blocks_keeps_nobody(self, threads: CallThreads) -> None:
+        may_end, done = Event(), Semaphore(0)
+
+        def blocks() -> None:
+            with threads.blocking(), threads.blocking():
+                may_end.wait(10)
+
+        threads.run(blocks)
+        threads.run(done.release)
+
+        assert done.acquire(timeout=10)
+        may_end.set()
+
     def test_a_task_that_fails_costs_no_thread(
         self, threads: CallThreads, caplog: pytest.LogCaptureFixture
     ) -> None:
@@ -184,6 +210,7 @@ class TestThreads:
         threads.run(done.release)
 
         assert done.acquire(timeout=10)
+        wait_until(lambda: not threads.busy)
         assert [record.message for record in caplog.records] == 3 * ["a call was lost"]
 
     def test_tasks_are_done_though_no_more_threads_can_be_had(

@@ -53,7 +53,7 @@ class CallThreads(Executor):
         """Have a thread run this. It is not to wait for anything but in `blocking`."""
         with self._lock:
             self._tasks.append(task)
-            if not self._awake:
+            if self._awake < 1:
                 self._wake_another()
 
     def submit(self, task: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
@@ -77,7 +77,7 @@ class CallThreads(Executor):
             return
         with self._lock:
             self._awake -= 1
-            if self._tasks and not self._awake:
+            if self._tasks and self._awake < 1:
                 self._wake_another()
         try:
             yield
@@ -141,7 +141,10 @@ class Admission:
         self._most = threads
         self._queue = queue
         self._closed = False
-        self._in_flight: set[object] = set()
+        # Sets, since to add to one and to take from it needs no lock. A caller who has left, or
+        # does not read its answer, keeps no place; work that nobody waits for any more does.
+        self._unanswered: set[object] = set()
+        self._unsent: set[object] = set()
         # Made once: there may be many who are refused, and nothing else is to suffer.
         self._overloaded = refusal(Overloaded())
         self._shutting_down = refusal(ShuttingDown())
@@ -149,7 +152,7 @@ class Admission:
     @property
     def waiting(self) -> int:
         """How many calls there are beyond one for each thread."""
-        return max(len(self._in_flight) - self._most, 0)
+        return max(len(self._unanswered) - self._most, 0)
 
     def close(self) -> None:
         """Let no call in any more."""
@@ -159,19 +162,27 @@ class Admission:
         """What the call that has just arrived is told; None if it is let in."""
         if self._closed:
             return self._shutting_down
-        if len(self._in_flight) >= self._most + self._queue:
+        if len(self._unanswered) >= self._most + self._queue:
             return self._overloaded
         return None
 
     def hold(self, context: grpc.ServicerContext) -> None:
-        """Count this call as in flight, until gRPC has sent its answer."""
-        self._in_flight.add(context)
-        if not context.add_callback(partial(self._in_flight.discard, context)):
-            self._in_flight.discard(context)
+        """Count this call as in flight: until `answered`, and until gRPC has sent its answer."""
+        self._unanswered.add(context)
+        self._unsent.add(context)
+        if not context.add_callback(partial(self._unsent.discard, context)):
+            self._unsent.discard(context)
+
+    def answered(self, context: grpc.ServicerContext) -> None:
+        """Nothing more is to be done for this call, but to send its answer."""
+        self._unanswered.discard(context)
 
     def wait_until_idle(self, timeout: float) -> bool:
         """Wait, so many seconds at most, until no call is in flight; returns whether."""
         end = time.monotonic() + timeout
-        while (busy := self._in_flight or self.threads.busy) and time.monotonic() < end:
+        while self._busy() and time.monotonic() < end:
             time.sleep(_LOOK)
-        return not busy
+        return not self._busy()
+
+    def _busy(self) -> bool:
+        return bool(self._unanswered or self._unsent or self.threads.busy)

@@ -120,6 +120,10 @@ class _Arrived:
     def _received(self, encoded: bytes | None) -> None:
         """In the thread that takes calls. What bytes mean is not for it to find out."""
         self._calls.silence.ends(self._context)
+        if encoded is None and not self._context.is_active():  # the caller left without one
+            self._calls.admission.answered(self._context)
+            self._finish()
+            return
         # Of a request with nothing in it, there is nothing.
         answer = self._answer(encoded or b"")
         self._calls.admission.threads.run(partial(coroutines.start, answer))
@@ -131,8 +135,9 @@ class _Arrived:
             with tracer.span(self._call, self._metadata) if tracer else nullcontext():
                 response = await self._respond(encoded)
                 self._finish(len(response))
-        except Exception as error:  # noqa: BLE001 - a defect is answered, too
+        except BaseException as error:  # noqa: BLE001 - whatever it is, somebody waits
             refuse(self._context, refusal(error))
+        self._calls.admission.answered(self._context)
         refused = self._context.code() not in (None, grpc.StatusCode.OK)
         self._unary.answer(None if refused else response)
 
@@ -141,8 +146,9 @@ class _Arrived:
         call.request_size = len(encoded)
         try:
             if guard is not None:
-                call.caller = guard.name(self._context, self._metadata)
-                guard.check(call.caller, call.method)
+                with self._calls.admission.threads.blocking():  # it may read files
+                    call.caller = guard.name(self._context, self._metadata)
+                    guard.check(call.caller, call.method)
             request = _decode(self._handler, encoded)
         except Exception as error:  # noqa: BLE001 - a defect is answered, too
             refuse(self._context, refusal(error))

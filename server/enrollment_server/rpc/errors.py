@@ -93,7 +93,7 @@ class Refusal(NamedTuple):
     trailing_metadata: tuple[tuple[str, bytes], ...]
 
 
-def refusal(error: Exception) -> Refusal:
+def refusal(error: BaseException) -> Refusal:
     """What this error is to a caller. That of a defect is an id, which the log has, too."""
     if not isinstance(error, errors.EnrollmentError):
         error_id = uuid.uuid4().hex

@@ -39,13 +39,17 @@ class UnaryCall:
     def receive(self, then: Callable[[bytes | None], object]) -> None:
         """Have `then` called with the request, once it has come; with None if none comes.
 
-        It is called in the thread that takes calls: it has to be quick, and is not to raise.
+        It is called in the thread that takes calls: it has to be quick.
         """
 
         def received(event: Any) -> Any:
             with self._state.condition:
                 finished = server._possibly_finish_call(self._state, server._RECEIVE_MESSAGE_TOKEN)
-            then(event.batch_operations[0].message())
+            try:
+                then(event.batch_operations[0].message())
+            except Exception:  # it would be the last call that is taken
+                logger.exception("a call was lost")
+                self.context.cancel()
             return finished
 
         with self._state.condition:
