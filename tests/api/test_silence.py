@@ -1,4 +1,4 @@
-"""Callers who begin a call and send no request keep no thread for long, nor anybody waiting."""
+"""Callers who begin a call and send no request keep no place for long, nor anybody waiting."""
 
 from collections.abc import Iterator
 from threading import Event
@@ -39,7 +39,7 @@ def silent(address: str) -> Iterator[Any]:
         stop.set()
 
 
-def test_a_silent_call_is_ended_and_its_thread_free(address: str, silent: Any) -> None:
+def test_a_silent_call_is_ended_and_keeps_nobody_waiting(address: str, silent: Any) -> None:
     call = silent(f"/{SERVICE}/ListStudentCourses")
 
     with EnrollmentClient(address) as client:
