@@ -108,9 +108,11 @@ class Batcher(Generic[Request, Result]):
         """
         waiter = _Waiter[Request, Result](request, deadline)
         with self._lock:
-            self._waiting.append(waiter)
-            if not self._at_work:
-                self._begin(waiter)
+            if self._at_work:
+                self._waiting.append(waiter)
+            elif self._joins(waiter):  # and nobody waits, or somebody would be at work
+                self._at_work = True
+                waiter.turn = _Turn.LEADS
         if waiter.turn in (_Turn.WAITS, _Turn.IN_BATCH):
             await waiter.told
         if waiter.turn is _Turn.LEADS:
@@ -140,33 +142,32 @@ class Batcher(Generic[Request, Result]):
             waiter.turn = _Turn.LEFT
             return True
 
-    def _begin(self, new: _Waiter[Request, Result] | None = None) -> None:
-        """Have the first of those who wait lead a batch. With the lock.
-
-        If that is the `new` one, it does not have to be told.
-        """
-        leader = self._next(new)
+    def _begin(self) -> None:
+        """Have the first of those who wait lead a batch. With the lock."""
+        leader = self._next()
         self._at_work = leader is not None
         if leader:
             leader.turn = _Turn.LEADS
-            if leader is not new:
-                self._threads.run(leader.told.go_on)
+            self._threads.run(leader.told.go_on)
 
-    def _next(
-        self, new: _Waiter[Request, Result] | None = None
-    ) -> "_Waiter[Request, Result] | None":
+    def _next(self) -> "_Waiter[Request, Result] | None":
         """The next of those who wait that can be in a batch. With the lock."""
         while self._waiting:
             waiter = self._waiting.popleft()
-            if waiter.deadline.over:
-                waiter.turn = _Turn.LEFT
-            elif any(key in self._apart for key in self._keys(waiter.request)):
-                self._set_apart(waiter)
-            else:
+            if self._joins(waiter):
                 return waiter
-            if waiter is not new:
-                self._threads.run(waiter.told.go_on)
+            self._threads.run(waiter.told.go_on)
         return None
+
+    def _joins(self, waiter: _Waiter[Request, Result]) -> bool:
+        """Whether it can be in a batch; if not, its turn says what becomes of it. With the lock."""
+        if waiter.deadline.over:
+            waiter.turn = _Turn.LEFT
+        elif any(key in self._apart for key in self._keys(waiter.request)):
+            self._set_apart(waiter)
+        else:
+            return True
+        return False
 
     def _lead(self, leader: _Waiter[Request, Result]) -> None:
         batch = [leader]
@@ -199,7 +200,7 @@ class Batcher(Generic[Request, Result]):
                 else:
                     waiter.told.go_on()  # here: a thread takes longer to wake than to answer
             with self._lock:
-                self._begin()
+                self._begin()  # only now: meanwhile more have come, and larger batches cost less
 
     def _work_on(self, batch: list[_Waiter[Request, Result]], deadline: Deadline) -> bool:
         """Give each its result or its error; returns whether they are to try again, alone."""
