@@ -128,23 +128,23 @@ def test_a_forged_token_is_refused(tokens: Tokens, forged: Callable[[], str]) ->
     assert refusal.value.message in ("The token is not valid here.", "The token has expired.")
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
-        b"",
-        b"{}",
-        b"[]",
-        b'{"keys": []}',
-        b'{"keys": [{"kty": "oct", "k": "c2VjcmV0", "kid": "one"}]}',
-        b'{"keys": [{"kty": "RSA", "kid": "one"}]}',
-        b'{"keys": [{"kty": "RSA", "kid": ["one"]}]}',
-        b'{"keys": ' + b"[" * 9000,
-        json.dumps({"keys": [{**RSA.jwk, "use": "enc"}]}).encode(),
-        json.dumps({"keys": [json.loads(RSAAlgorithm.to_jwk(RSA.key))]}).encode(),
-        key_set(RSA, FOREIGN),
-        b"\xff",
-    ],
-)
+NO_PUBLIC_KEYS = {
+    "nothing": b"",
+    "no keys": b"{}",
+    "a list": b"[]",
+    "an empty set": b'{"keys": []}',
+    "a shared secret": b'{"keys": [{"kty": "oct", "k": "c2VjcmV0", "kid": "one"}]}',
+    "a key without numbers": b'{"keys": [{"kty": "RSA", "kid": "one"}]}',
+    "an id that is a list": b'{"keys": [{"kty": "RSA", "kid": ["one"]}]}',
+    "deep brackets": b'{"keys": ' + b"[" * 9000,
+    "a key for encryption": json.dumps({"keys": [{**RSA.jwk, "use": "enc"}]}).encode(),
+    "a private key": json.dumps({"keys": [json.loads(RSAAlgorithm.to_jwk(RSA.key))]}).encode(),
+    "two keys with one id": key_set(RSA, FOREIGN),
+    "no UTF-8": b"\xff",
+}
+
+
+@pytest.mark.parametrize("content", NO_PUBLIC_KEYS.values(), ids=NO_PUBLIC_KEYS)
 def test_what_is_no_set_of_public_keys_is_refused(content: bytes) -> None:
     with pytest.raises(BadKeysError):
         parse_keys(content)
