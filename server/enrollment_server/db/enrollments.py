@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum, auto
+from functools import partial
 from itertools import compress
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -16,6 +17,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection
 
 from enrollment_server.db.backends import backend_of
+from enrollment_server.db.compiled import CompiledStatement
 from enrollment_server.db.database import Database, Transaction, Unit
 from enrollment_server.db.models import utc
 from enrollment_server.db.statements import Statements
@@ -91,7 +93,16 @@ class Enrollments:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._statements = Statements(backend_of(database.engine))
+        statements = Statements(backend_of(database.engine))
+        self._asked_students = statements.students
+        self._asked_pairs = statements.pairs
+        self._asked_pages = statements.pages
+        compiled = partial(CompiledStatement, dialect=database.engine.dialect)
+        self._list_pages = compiled(statements.list_pages)
+        self._find_pairs = compiled(statements.find_pairs)
+        self._insert_pairs = compiled(statements.insert_pairs)
+        self._delete_pairs = compiled(statements.delete_pairs)
+        self._find_students = compiled(statements.find_students)
 
     def list_pages(
         self, requests: Sequence[PageRequest], deadline: Deadline, *, patient: bool = True
@@ -106,9 +117,8 @@ class Enrollments:
             pages: list[Page | None] = [None] * len(requests)
             with unit.reading() as connection:
                 for size, rows in sizes.items():
-                    parameters = {**self._statements.pages.parameters(rows), "size": size}
-                    found = connection.execute(self._statements.list_pages, parameters)
-                    for number, courses in found.all():
+                    parameters = {**self._asked_pages.parameters(rows), "size": size}
+                    for number, courses in self._list_pages.rows(connection, parameters):
                         pages[number] = _page(courses or (), requests[number].size)
             return pages
 
@@ -160,9 +170,9 @@ class Enrollments:
         return self._database.run(work, deadline, patient=patient)
 
     def _find(self, connection: Connection, pairs: set[_Pair]) -> _Found:
-        parameters = self._statements.pairs.parameters(sorted(pairs))
+        parameters = self._asked_pairs.parameters(sorted(pairs))
         found = _Found(set(), set(), {})
-        rows = connection.execute(self._statements.find_pairs, parameters).all()
+        rows = self._find_pairs.rows(connection, parameters)
         for student_id, course_id, student_known, course_known, create_time in rows:
             if student_known:
                 found.students.add(student_id)
@@ -179,11 +189,9 @@ class Enrollments:
         now = datetime.now(UTC)
         # In order, as everywhere: two transactions that wait for each other's rows in
         # turn would be a deadlock.
-        parameters = self._statements.pairs.parameters(sorted(pairs))
-        result = transaction.connection.execute(
-            self._statements.insert_pairs, {**parameters, "create_time": now}
-        )
-        created = _pairs_written(transaction, result.all())
+        parameters = {**self._asked_pairs.parameters(sorted(pairs)), "create_time": now}
+        rows = self._insert_pairs.rows(transaction.connection, parameters)
+        created = _pairs_written(transaction, rows)
         times = dict.fromkeys(created, now)
         if created != pairs:
             times |= self._find(transaction.connection, pairs - created).times
@@ -192,14 +200,14 @@ class Enrollments:
     def _delete(
         self, transaction: Transaction, requests: Sequence[RemoveRequest]
     ) -> list[RemoveResult]:
-        parameters = self._statements.pairs.parameters(sorted(set(requests)))
-        result = transaction.connection.execute(self._statements.delete_pairs, parameters)
-        deleted = _pairs_written(transaction, result.all())
+        parameters = self._asked_pairs.parameters(sorted(set(requests)))
+        rows = self._delete_pairs.rows(transaction.connection, parameters)
+        deleted = _pairs_written(transaction, rows)
         students = {r.student_id for r in requests if r not in deleted}
         if students:
-            parameters = self._statements.students.parameters([(s,) for s in sorted(students)])
-            found = transaction.connection.scalars(self._statements.find_students, parameters)
-            students = set(found)
+            parameters = self._asked_students.parameters([(s,) for s in sorted(students)])
+            found = self._find_students.rows(transaction.connection, parameters)
+            students = {student_id for [student_id] in found}
         students |= {student_id for student_id, _ in deleted}
 
         results = []

@@ -14,6 +14,7 @@ from sqlalchemy import (
     FromClause,
     Text,
     bindparam,
+    cast,
     column,
     func,
     literal_column,
@@ -34,12 +35,15 @@ class Rowset(Protocol):
 
 
 class ArrayRowset:
-    """One array parameter for each column, unnested side by side."""
+    """One array parameter for each column, unnested side by side.
+
+    They are spelled here, as PostgreSQL reads them: psycopg looks for the type of each element.
+    """
 
     def __init__(self, name: str, columns: Mapping[str, TypeEngine[Any]]) -> None:
         self._names = [f"{name}_{key}" for key in columns]
         arrays = [
-            bindparam(parameter, type_=ARRAY(type_))
+            cast(bindparam(parameter, type_=Text), ARRAY(type_))
             for parameter, type_ in zip(self._names, columns.values(), strict=True)
         ]
         self.table: FromClause = (
@@ -49,7 +53,15 @@ class ArrayRowset:
         )
 
     def parameters(self, rows: Sequence[Sequence[Any]]) -> dict[str, Any]:
-        return {name: [row[i] for row in rows] for i, name in enumerate(self._names)}
+        return {
+            name: f"{{{','.join([_element(row[place]) for row in rows])}}}"
+            for place, name in enumerate(self._names)
+        }
+
+
+def _element(value: str | int) -> str:
+    """As it is in an array: https://www.postgresql.org/docs/current/arrays.html#ARRAYS-IO."""
+    return '"' + str(value).replace("\\", r"\\").replace('"', r"\"") + '"'
 
 
 class JsonRowset:
