@@ -40,7 +40,10 @@ class EnrollmentServicer(pb_grpc.EnrollmentServiceServicer):
             request.course_ids,
             deadline=deadline_of(context, self._default_timeout),
         )
-        return pb.AssociateCoursesResponse(associations=map(_association, associations))
+        response = pb.AssociateCoursesResponse()
+        for association in associations:
+            _fill_association(response.associations.add(), association)
+        return response
 
     @answers(pb.ListStudentCoursesResponse)
     async def ListStudentCourses(
@@ -53,7 +56,9 @@ class EnrollmentServicer(pb_grpc.EnrollmentServiceServicer):
             after,
             deadline=deadline_of(context, self._default_timeout),
         )
-        response = pb.ListStudentCoursesResponse(courses=map(_student_course, page.courses))
+        response = pb.ListStudentCoursesResponse()
+        for taken in page.courses:
+            _fill_course(response.courses.add(), taken)
         if page.more:
             last = page.courses[-1].course.id
             response.next_page_token = page_token.encode(request.student_id, last)
@@ -73,26 +78,28 @@ class EnrollmentServicer(pb_grpc.EnrollmentServiceServicer):
         return pb.RemoveCourseResponse(removed=removed)
 
 
-def _association(association: Association) -> pb.CourseAssociation:
-    outcome = (
+# Messages are filled in their place: those that are made first and copied take twice as long.
+
+
+def _fill_association(message: pb.CourseAssociation, association: Association) -> None:
+    message.course_id = association.course_id
+    message.outcome = (
         pb.CourseAssociation.OUTCOME_CREATED
         if association.created
         else pb.CourseAssociation.OUTCOME_ALREADY_ASSOCIATED
     )
-    return pb.CourseAssociation(
-        course_id=association.course_id,
-        outcome=outcome,
-        create_time=_timestamp(association.create_time),
-    )
+    _fill_timestamp(message.create_time, association.create_time)
 
 
-def _student_course(taken: StudentCourse) -> pb.StudentCourse:
-    course = pb.Course(id=taken.course.id, code=taken.course.code, title=taken.course.title)
-    return pb.StudentCourse(course=course, create_time=_timestamp(taken.create_time))
+def _fill_course(message: pb.StudentCourse, taken: StudentCourse) -> None:
+    message.course.id = taken.course.id
+    message.course.code = taken.course.code
+    message.course.title = taken.course.title
+    _fill_timestamp(message.create_time, taken.create_time)
 
 
-def _timestamp(time: datetime) -> Timestamp:
+def _fill_timestamp(message: Timestamp, time: datetime) -> None:
     # By its parts: a float of seconds would lose the last microsecond.
     since = time - _EPOCH
-    seconds = since.days * _SECONDS_A_DAY + since.seconds
-    return Timestamp(seconds=seconds, nanos=since.microseconds * 1000)
+    message.seconds = since.days * _SECONDS_A_DAY + since.seconds
+    message.nanos = since.microseconds * 1000
