@@ -18,13 +18,14 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+from sqlalchemy import text
 from tests.support.databases import spelled_out
 from tests.support.postgresql import postgresql_server
 
 from bench.load import UNKNOWN, Measured, lists, writes
 from bench.pgbench import pgbench
 from bench.servers import BATCHES, FASTAPI, NOTHING, ONE_BY_ONE, Server, fill, fresh_pair
-from enrollment_server.db.backends import create_engine, parse_url
+from enrollment_server.db.backends import create_engine, parse_url, reading
 from enrollment_server.db.bulk import Bulk
 
 LOADS = ("list", "associate", "remove")
@@ -56,6 +57,11 @@ def databases(folder: Path) -> Iterator[dict[str, str]]:
         }
         for url in urls.values():
             fill(url, folder)
+        # As pgbench does with its own. PostgreSQL would do so later, and in the middle.
+        engine = create_engine(server.url)
+        with reading(engine).connect() as connection:
+            connection.execute(text("VACUUM ANALYZE"))
+        engine.dispose()
         yield urls
 
 

@@ -50,8 +50,8 @@ def _script(engine: Engine, load: str) -> str:
 
     def sql(statement: Any, courses: Sequence[str], **others: str) -> str:
         values = {
-            "asked_student_id": f"ARRAY[{', '.join(['$student'] * len(courses))}]",
-            "asked_course_id": f"ARRAY[{', '.join(courses)}]",
+            "asked_student_id": _array(["$student"] * len(courses)),
+            "asked_course_id": _array(courses),
             **others,
         }
         text = str(statement.compile(engine)).replace("\n", " ")
@@ -63,10 +63,15 @@ def _script(engine: Engine, load: str) -> str:
     courses = [f"'c-' || :course + {n}" for n in range(ASSOCIATED)]
     chosen = f"\\set course random(0, {COURSES - 1 - ASSOCIATED})\n"
     if load == "list":
-        page = {"asked_number": "ARRAY[0]", "asked_after": "ARRAY['']", "size": "101"}
+        page = {"asked_number": "'{0}'", "asked_after": """'{""}'""", "size": "101"}
         return students + sql(statements.list_pages, courses[:1], **page)
     if load == "associate":
         find = sql(statements.find_pairs, courses)
         insert = sql(statements.insert_pairs, courses, create_time="now()")
         return f"{students}{chosen}{find}BEGIN;\n{insert}COMMIT;\n"
     raise AssertionError(load)
+
+
+def _array(elements: Sequence[str]) -> str:
+    """An array of these, which are expressions, as the server spells it."""
+    return "'{' || " + " || ',' || ".join(elements) + " || '}'"
