@@ -79,11 +79,12 @@ class App:
         self._admission = Admission(threads=limits.threads, queue=limits.queue)
         enrollments = Enrollments(self._database)
         threads = self._admission.threads
-        self._batched = Batched(enrollments, threads, limits.batch_size, self.metrics)
-        service = AssociationService(
-            self._batched if limits.batch_size > 1 else OneByOne(enrollments, threads),
-            self.metrics,
+        self._batched = (
+            Batched(enrollments, threads, limits.batch_size, self.metrics)
+            if limits.batch_size > 1
+            else None
         )
+        service = AssociationService(self._batched or OneByOne(enrollments, threads), self.metrics)
         self._telemetry = Telemetry(
             self.metrics, CallLog(settings.log_format, hash_ids=settings.hash_ids)
         )
@@ -118,7 +119,8 @@ class App:
         if self._exposition:
             self._exposition.start()
         self._telemetry.start()
-        self._batched.start()
+        if self._batched:
+            self._batched.start()
         self._server.start()
         self._set_serving(True)
         self._monitor.start()
@@ -141,7 +143,8 @@ class App:
             self._silence.end(quickly)
             # Callers have been refused for long enough: this sends them elsewhere.
             self._server.stop(timeout - quickly).wait()
-        self._batched.stop()
+        if self._batched:
+            self._batched.stop()
         self._telemetry.stop(QUICKLY)
         self._database.engine.dispose()
         self._probe.dispose()
