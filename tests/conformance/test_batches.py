@@ -2,11 +2,12 @@
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import URL, text
 
-from enrollment import CourseNotFound, EnrollmentClient, EnrollmentError
+from enrollment import CourseNotFound, EnrollmentClient, EnrollmentError, Outcome
 from enrollment_server.db import backends
 from enrollment_server.db.bulk import Bulk
 from tests.conformance.conftest import COURSES, EXECUTABLE, Callers
@@ -30,6 +31,24 @@ def test_one_bad_call_among_many_fails_alone(callers: Callers) -> None:
         return "good"
 
     assert callers.at_once(bad, *[good] * 15) == ["bad", *["good"] * 15]
+
+
+def test_without_batches_the_answers_are_the_same(url: URL) -> None:
+    insert_students_and_courses(url, *COURSES)
+    with serving_process(EXECUTABLE, url, "--batch-size=1") as server, ExitStack() as stack:
+        callers = Callers(server.address, stack)
+
+        answers = callers.at_once(
+            *[lambda client: client.associate_courses("ada", COURSES[:2])] * 16
+        )
+        removals = callers.at_once(
+            *[lambda client: client.remove_course("ada", "c00", allow_missing=True)] * 16
+        )
+
+        for place in range(2):
+            assert [answer[place].outcome for answer in answers].count(Outcome.CREATED) == 1
+        assert removals.count(True) == 1
+        assert [taken.course.id for taken in callers.one().list_student_courses("ada")] == ["c01"]
 
 
 @pytest.mark.parametrize("lock", ["an association", "a course"])
