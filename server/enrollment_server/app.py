@@ -21,7 +21,7 @@ from enrollment_server.ops.monitor import Monitor
 from enrollment_server.ops.reflection import add_reflection
 from enrollment_server.ops.telemetry import Telemetry
 from enrollment_server.ops.tracing import Tracing
-from enrollment_server.reloading import Reloaded
+from enrollment_server.reloading import Blocking, Reloaded
 from enrollment_server.rpc import tls
 from enrollment_server.rpc.admission import Admission
 from enrollment_server.rpc.guard import CallerGuard
@@ -94,7 +94,7 @@ class App:
             service,
             self._admission,
             self._telemetry,
-            guard=_guard(access),
+            guard=_guard(access, threads.blocking),
             tracer=self._tracing,
             silence=self._silence,
             limits=limits,
@@ -189,16 +189,16 @@ def _credentials(access: Access, address: Address) -> grpc.ServerCredentials | N
     return None
 
 
-def _guard(access: Access) -> CallerGuard | None:
+def _guard(access: Access, blocking: Blocking) -> CallerGuard | None:
     """None if nobody is asked for a name."""
     if not access.tls_client_ca and not access.jwks:
         return None
     return CallerGuard(
-        Reloaded([access.policy], policy.parse) if access.policy else None,
-        _tokens(access.jwks, access) if access.jwks else None,
+        Reloaded([access.policy], policy.parse, blocking) if access.policy else None,
+        _tokens(access.jwks, access, blocking) if access.jwks else None,
     )
 
 
-def _tokens(jwks: Path, access: Access) -> tokens.Tokens:
-    keys = Reloaded([jwks], tokens.parse_keys)
+def _tokens(jwks: Path, access: Access, blocking: Blocking) -> tokens.Tokens:
+    keys = Reloaded([jwks], tokens.parse_keys, blocking)
     return tokens.Tokens(keys, issuer=access.jwt_issuer or "", audience=access.jwt_audience or "")

@@ -4,10 +4,12 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Generic, TypeAlias, TypeVar
 
 T = TypeVar("T")
+Blocking: TypeAlias = Callable[[], AbstractContextManager[object]]
 
 LOOK = 1.0  # seconds in which the files are not looked at again
 
@@ -25,10 +27,19 @@ class Reloaded(Generic[T]):
     when one cannot be read, what they held before stays in force, and the log says so.
     """
 
-    def __init__(self, paths: Sequence[Path], parse: Callable[..., T]) -> None:
-        """Raises BadFileError: before the first time, there is nothing to stay in force."""
+    def __init__(
+        self,
+        paths: Sequence[Path],
+        parse: Callable[..., T],
+        blocking: Blocking = nullcontext,
+    ) -> None:
+        """`blocking` is entered to look at the files, which may take long.
+
+        Raises BadFileError: before the first time, there is nothing to stay in force.
+        """
         self._paths = paths
         self._parse = parse
+        self._blocking = blocking
         self._lock = threading.Lock()
         self._looked = time.monotonic()
         self._complaint = ""
@@ -39,7 +50,8 @@ class Reloaded(Generic[T]):
         """What is in force."""
         if time.monotonic() - self._looked > LOOK and self._lock.acquire(blocking=False):
             try:
-                self._reload()
+                with self._blocking():
+                    self._reload()
             finally:
                 self._looked = time.monotonic()
                 self._lock.release()

@@ -1,5 +1,7 @@
 """Files that are replaced under a running server."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -90,6 +92,24 @@ def test_what_comes_to_be_right_by_itself_is_in_force_then(file: Path) -> None:
     replace(file, "2")
 
     assert [value(), value(), value()] == [b"1", b"1", b"2"]
+
+
+def test_whoever_looks_at_the_files_says_that_it_may_take_long(file: Path) -> None:
+    blocked = False
+
+    @contextmanager
+    def blocking() -> Iterator[None]:
+        nonlocal blocked
+        blocked = True
+        yield
+        blocked = False
+
+    value = Reloaded([file], lambda _content: blocked, blocking)
+    assert not value()  # the first time, nobody waits yet
+    replace(file, "2")
+
+    assert value()
+    assert not blocked
 
 
 @pytest.mark.parametrize("error", [TypeError(), RecursionError(), KeyError("kid")])

@@ -146,9 +146,8 @@ class _Arrived:
         call.request_size = len(encoded)
         try:
             if guard is not None:
-                with self._calls.admission.threads.blocking():  # it may read files
-                    call.caller = guard.name(self._context, self._metadata)
-                    guard.check(call.caller, call.method)
+                call.caller = guard.name(self._context, self._metadata)
+                guard.check(call.caller, call.method)
             request = _decode(self._handler, encoded)
         except Exception as error:  # noqa: BLE001 - a defect is answered, too
             refuse(self._context, refusal(error))
