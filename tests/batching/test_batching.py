@@ -4,6 +4,7 @@ import random
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 
 import pytest
 
@@ -188,6 +189,38 @@ def test_what_is_not_available_is_so_for_all_and_is_not_tried_again(
     assert isinstance(futures[2].exception(timeout=10), DatabaseUnavailable)
     assert work.batches == [["a"], ["b", "c"]]
     assert work.alone == []
+
+
+@pytest.mark.parametrize("error", [None, ValueError()], ids=["in a batch", "alone"])
+def test_work_is_done_where_others_are_told_that_it_blocks(
+    error: Exception | None,
+) -> None:
+    blocking = 0
+    found = []
+
+    class Told(CallThreads):
+        @contextmanager
+        def blocking(self) -> Iterator[None]:
+            nonlocal blocking
+            blocking += 1
+            try:
+                yield
+            finally:
+                blocking -= 1
+
+    def work(requests: Sequence[str], _deadline: Deadline) -> list[str]:
+        found.append(blocking)
+        if error and len(found) == 1:
+            raise error
+        return list(requests)
+
+    batcher = Batcher[str, str](
+        work, work, keys=list, threads=Told(1), size=10, took=lambda _size: None
+    )
+    assert wait(batcher.answer("a", NEVER)) == "a"
+
+    assert found == ([1, 1] if error else [1])
+    assert blocking == 0
 
 
 def test_who_waits_for_too_long_is_told_so_and_is_in_no_batch(work: Work, waiting: Waiting) -> None:
