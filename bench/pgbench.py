@@ -37,7 +37,11 @@ def pgbench(url: str, load: str, callers: int, seconds: int) -> Measured:
             check=True,
             capture_output=True,
             text=True,
-            env={**os.environ, "LD_LIBRARY_PATH": str(program.parent.parent / "lib")},
+            env={
+                **os.environ,
+                "LD_LIBRARY_PATH": str(program.parent.parent / "lib"),
+                "PGOPTIONS": "-c plan_cache_mode=force_generic_plan",  # as the server has it
+            },
         ).stdout
     engine.dispose()
     found = dict(re.findall(r"(tps|latency average) = ([\d.]+)", output))
