@@ -57,11 +57,6 @@ def databases(folder: Path) -> Iterator[dict[str, str]]:
         }
         for url in urls.values():
             fill(url, folder)
-        # As pgbench does with its own. PostgreSQL would do so later, and in the middle.
-        engine = create_engine(server.url)
-        with reading(engine).connect() as connection:
-            connection.execute(text("VACUUM ANALYZE"))
-        engine.dispose()
         yield urls
 
 
@@ -77,6 +72,8 @@ class Bench:
 
     def medians(self, load: str, callers: int) -> Iterator[tuple[str, Measured]]:
         """Of each server."""
+        if self._url.startswith("postgresql"):
+            self._vacuum()
         runs: dict[str, list[Measured]] = {}
         for _ in range(self._rounds):
             for kind in SERVERS:
@@ -105,6 +102,13 @@ class Bench:
             return writes("RemoveCourse", server, callers, seconds, REMOVED + first)
 
         return write
+
+    def _vacuum(self) -> None:
+        """As pgbench does with its own. PostgreSQL would do so later, and in the middle."""
+        engine = create_engine(parse_url(self._url))
+        with reading(engine).connect() as connection:
+            connection.execute(text("VACUUM ANALYZE"))
+        engine.dispose()
 
     def _associate(self, pairs: range) -> None:
         engine = create_engine(parse_url(self._url))
@@ -146,7 +150,7 @@ def show(row: Row, batches: float) -> None:
     cells = [f"{row.load}, {row.database}".ljust(24), f"{row.callers:6}", row.server.ljust(16)]
     for value, form in (
         (one.rate, "8.0f"),
-        (one.p50, "7.1f"),
+        (one.p50, "7.2f"),
         (one.p99, "7.1f"),
         (one.cpu, "7.0f"),
         (one.statements, "10.2f"),

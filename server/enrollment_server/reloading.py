@@ -4,7 +4,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Generic, TypeAlias, TypeVar
 
@@ -31,7 +31,7 @@ class Reloaded(Generic[T]):
         self,
         paths: Sequence[Path],
         parse: Callable[..., T],
-        blocking: Blocking = nullcontext,
+        blocking: Blocking,
     ) -> None:
         """`blocking` is entered to look at the files, which may take long.
 

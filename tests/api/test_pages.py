@@ -5,10 +5,12 @@ import re
 from collections.abc import Callable
 
 import pytest
-from sqlalchemy import URL, Engine
+from sqlalchemy import URL, Engine, text
 
+from enrollment_server.db import backends
 from enrollment_server.rpc import page_token
 from tests.support.api import Api
+from tests.support.databases import Databases
 from tests.support.rows import insert_students_and_courses
 from tests.support.service import service_of
 
@@ -128,3 +130,20 @@ class TestPageToken:
         answer = api.list_courses("ada", 1, alter(token))
 
         assert (answer.code, answer.reason) == ("INVALID_ARGUMENT", "PAGE_TOKEN_INVALID")
+
+
+def test_a_course_may_lack_a_title_in_a_table_that_was_there_first(
+    postgresql_databases: Databases,
+) -> None:
+    url = postgresql_databases.fresh()
+    insert_students_and_courses(url)
+    engine = backends.create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(text("ALTER TABLE courses ALTER COLUMN title DROP NOT NULL"))
+        connection.execute(text("UPDATE courses SET title = NULL"))
+    api = Api(service_of(engine))
+    api.associate("ada", "chess")
+
+    [taken] = api.list_courses("ada").courses
+
+    assert (taken.course.id, taken.course.title) == ("chess", "")

@@ -9,14 +9,23 @@ import pytest
 
 from enrollment_server.coroutines import wait
 from enrollment_server.db.batched import Batched
-from enrollment_server.db.enrollments import Enrollments, PageRequest
+from enrollment_server.db.enrollments import (
+    AssociateRequest,
+    Enrollments,
+    PageRequest,
+    RemoveRequest,
+)
 from enrollment_server.deadline import NEVER, Deadline
 from enrollment_server.errors import DatabaseUnavailable
 from enrollment_server.metrics import Metrics
 from enrollment_server.rpc.admission import CallThreads
 from tests.support.waiting import wait_until
 
-REQUEST = PageRequest("ada", "", 10)
+REQUESTS: dict[str, Any] = {
+    "page": PageRequest("ada", "", 10),
+    "associate": AssociateRequest("ada", ("chess",)),
+    "remove": RemoveRequest("ada", "chess"),
+}
 
 
 class Held:
@@ -28,7 +37,7 @@ class Held:
 
     def list_pages(self, requests: Sequence[Any], _deadline: Deadline, **_: Any) -> list[None]:
         self.asked.set()
-        assert self.let.wait(10)
+        assert self.let.wait(60)
         return [None] * len(requests)
 
     associate = remove = list_pages
@@ -49,14 +58,16 @@ def batched(table: Held) -> Iterator[Batched]:
     threads.stop()
 
 
-def test_who_has_no_more_time_waits_no_longer(batched: Batched, table: Held) -> None:
-    with ThreadPoolExecutor(1) as caller:
-        first = caller.submit(wait, batched.page(REQUEST, NEVER))
+@pytest.mark.parametrize("kind", ["page", "associate", "remove"])
+def test_who_has_no_more_time_waits_no_longer(batched: Batched, table: Held, kind: str) -> None:
+    answer = getattr(batched, kind)
+    with ThreadPoolExecutor(2) as callers:
+        first = callers.submit(wait, answer(REQUESTS[kind], NEVER))
         assert table.asked.wait(10)
 
-        with pytest.raises(DatabaseUnavailable):
-            wait(batched.page(REQUEST, Deadline(0.01)))
+        second = callers.submit(wait, answer(REQUESTS[kind], Deadline(0.01)))
 
+        assert isinstance(second.exception(5), DatabaseUnavailable)
         assert not first.done()
         table.let.set()
         assert first.result(10) is None

@@ -1,5 +1,6 @@
 """Calls that are made to hurt those that they are answered with."""
 
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -10,10 +11,11 @@ from sqlalchemy import URL, text
 from enrollment import CourseNotFound, EnrollmentClient, EnrollmentError, Outcome
 from enrollment_server.db import backends
 from enrollment_server.db.bulk import Bulk
+from enrollment_server.settings import Limits
 from tests.conformance.conftest import COURSES, EXECUTABLE, Callers
 from tests.support.databases import Databases
 from tests.support.rows import insert_students_and_courses
-from tests.support.serving import serving_process
+from tests.support.serving import serving, serving_process
 
 
 def test_one_bad_call_among_many_fails_alone(callers: Callers) -> None:
@@ -31,6 +33,16 @@ def test_one_bad_call_among_many_fails_alone(callers: Callers) -> None:
         return "good"
 
     assert callers.at_once(bad, *[good] * 15) == ["bad", *["good"] * 15]
+
+
+def test_a_server_without_batches_makes_none(url: URL) -> None:
+    def threads() -> list[str]:
+        return [thread.name for thread in threading.enumerate()]
+
+    with serving(url, limits=Limits(batch_size=1)):
+        assert "deadlines" not in threads()
+    with serving(url, limits=Limits(batch_size=2)):
+        assert "deadlines" in threads()
 
 
 def test_without_batches_the_answers_are_the_same(url: URL) -> None:

@@ -5,20 +5,21 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Engine, Integer, Text, bindparam, select
+from sqlalchemy.exc import ProgrammingError
 
 from enrollment_server.db.backends import backend_of
 from enrollment_server.db.compiled import CompiledStatement
 from enrollment_server.db.models import UtcDateTime
 
 
-def selected(engine: Engine, rows: list[tuple[int, str]]) -> list[Any]:
+def selected(engine: Engine, rows: list[tuple[int, str | None]]) -> list[Any]:
     rowset = backend_of(engine).rowset("asked", {"number": Integer(), "name": Text()})
     statement = CompiledStatement(select(rowset.table), engine.dialect)
     with engine.connect() as connection:
         return statement.rows(connection, rowset.parameters(rows))
 
 
-def test_none(engine: Engine) -> None:
+def test_no_rows(engine: Engine) -> None:
     assert selected(engine, []) == []
 
 
@@ -27,9 +28,10 @@ def test_many_in_their_order(engine: Engine) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", " ", "NULL", "{}", "a,b", "\\", '"', '\\"', "'", "%s", ":a", "\n", "Zoë 你好"]
+    "text",
+    [None, "", " ", "NULL", "{}", "a,b", "\\", '"', '\\"', "'", "%s", ":a", "\n", "Zoë 你好"],
 )
-def test_any_text(engine: Engine, text: str) -> None:
+def test_any_text(engine: Engine, text: str | None) -> None:
     assert selected(engine, [(1, text)]) == [[1, text]]
 
 
@@ -41,3 +43,9 @@ def test_other_parameters_and_columns_have_the_types_of_the_statement(engine: En
     )
     with engine.connect() as connection:
         assert statement.rows(connection, {"time": time}) == [[time, 7]]
+
+
+def test_a_parameter_that_is_missing_is_not_taken_for_null(engine: Engine) -> None:
+    statement = CompiledStatement(select(bindparam("size", type_=Integer)), engine.dialect)
+    with engine.connect() as connection, pytest.raises((KeyError, ProgrammingError), match="size"):
+        statement.rows(connection, {"sizes": 1})

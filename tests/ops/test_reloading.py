@@ -1,7 +1,7 @@
 """Files that are replaced under a running server."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import pytest
@@ -24,7 +24,7 @@ def file(folder: Path) -> Path:
 
 @pytest.fixture
 def number(file: Path) -> Reloaded[int]:
-    return Reloaded([file], int)
+    return Reloaded([file], int, nullcontext)
 
 
 def replace(file: Path, content: str) -> None:
@@ -66,7 +66,7 @@ def test_two_files_that_do_not_fit_yet_are_tried_again_when_they_do(folder: Path
     files = [folder / "left", folder / "right"]
     for file in files:
         file.write_text("1")
-    both = Reloaded(files, equal)
+    both = Reloaded(files, equal, nullcontext)
 
     replace(files[0], "2")
     assert both() == b"1"
@@ -76,7 +76,7 @@ def test_two_files_that_do_not_fit_yet_are_tried_again_when_they_do(folder: Path
 
 def test_at_the_start_a_broken_file_is_an_error(folder: Path) -> None:
     with pytest.raises(BadFileError, match=r"cannot read .*/missing: No such file"):
-        Reloaded([folder / "missing"], int)
+        Reloaded([folder / "missing"], int, nullcontext)
 
 
 def test_what_comes_to_be_right_by_itself_is_in_force_then(file: Path) -> None:
@@ -88,7 +88,7 @@ def test_what_comes_to_be_right_by_itself_is_in_force_then(file: Path) -> None:
             raise ValueError("not yet")
         return content
 
-    value = Reloaded([file], parse)
+    value = Reloaded([file], parse, nullcontext)
     replace(file, "2")
 
     assert [value(), value(), value()] == [b"1", b"1", b"2"]
@@ -121,7 +121,7 @@ def test_whatever_the_parser_raises_leaves_the_old_in_force(
             raise error
         return content
 
-    value = Reloaded([file], parse)
+    value = Reloaded([file], parse, nullcontext)
     replace(file, "2")
 
     assert value() == b"1"

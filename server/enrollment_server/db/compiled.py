@@ -12,16 +12,25 @@ from sqlalchemy.sql.expression import ReturnsRows
 
 
 class CompiledStatement:
-    """A statement that returns rows, for databases of one dialect."""
+    """A statement that returns rows, for databases of one dialect.
+
+    It is made of columns that have types, and its text is the same for all parameters: it has no
+    `in_` of a list.
+    """
 
     def __init__(self, statement: ReturnsRows, dialect: Dialect) -> None:
         compiled: Any = statement.compile(dialect=dialect)
         self._text = str(compiled)
         self._order = compiled.positiontup  # of parameters, where they have no names
-        self._constants = compiled.params  # beside parameters that are to be given
+        parameters = {name: parameter for parameter, name in compiled.bind_names.items()}
+        self._defaults = {
+            name: parameter.effective_value
+            for name, parameter in parameters.items()
+            if not parameter.required
+        }
         self._encoders = [
             (name, encode)
-            for name, parameter in compiled.binds.items()
+            for name, parameter in parameters.items()
             if (encode := parameter.type.dialect_impl(dialect).bind_processor(dialect))
         ]
         columns: Any = statement.exported_columns
@@ -32,8 +41,8 @@ class CompiledStatement:
         ]
 
     def rows(self, connection: Connection, parameters: Mapping[str, Any]) -> list[list[Any]]:
-        """Execute it; returns its rows. Raises what `Connection.execute` raises."""
-        values: Any = {**self._constants, **parameters}
+        """Execute it; returns its rows. Raises what `Connection.exec_driver_sql` raises."""
+        values: Any = {**self._defaults, **parameters}
         for name, encode in self._encoders:
             values[name] = encode(values[name])
         if self._order is not None:

@@ -59,8 +59,10 @@ class ArrayRowset:
         }
 
 
-def _element(value: str | int) -> str:
+def _element(value: str | int | None) -> str:
     """As it is in an array: https://www.postgresql.org/docs/current/arrays.html#ARRAYS-IO."""
+    if value is None:
+        return "NULL"
     return '"' + str(value).replace("\\", r"\\").replace('"', r"\"") + '"'
 
 

@@ -1,5 +1,6 @@
 """Transport security: the server's certificate, and whose client certificates it takes."""
 
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
@@ -18,7 +19,7 @@ def credentials(certificate: Path, key: Path, client_ca: Path | None) -> grpc.Se
     Raises BadFileError.
     """
     paths = [certificate, key, *([client_ca] if client_ca else [])]
-    configuration = Reloaded(paths, _configuration)
+    configuration = Reloaded(paths, _configuration, nullcontext)
     given = configuration()
 
     def changed() -> grpc.ServerCertificateConfiguration | None:
