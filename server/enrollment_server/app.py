@@ -115,6 +115,7 @@ class App:
         except schema.NewerSchemaError as error:
             # It has what this version needs, too: see SchemaProbe.
             logger.warning("%s", error)
+        self._database.prepare()
         bound = self._address.listen(self._server, self._credentials, reserved=self._share_port)
         if self._exposition:
             self._exposition.start()

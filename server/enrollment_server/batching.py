@@ -15,7 +15,7 @@ from enum import Enum, auto
 from typing import Generic, Protocol, TypeVar
 
 from enrollment_server.coroutines import Pause
-from enrollment_server.deadline import Deadline
+from enrollment_server.deadline import Deadline, LastDeadline
 from enrollment_server.errors import DatabaseUnavailable
 
 Request = TypeVar("Request")
@@ -182,9 +182,8 @@ class Batcher(Generic[Request, Result]):
             for waiter in batch:
                 waiter.error = RuntimeError("the batch ended without an answer")
             self._took(len(batch))
-            # The work has the time of the most patient one.
-            deadlines = [waiter.deadline for waiter in batch]
-            again = self._work_on(batch, max(deadlines, key=Deadline.remaining))
+            # The work has time for as long as anybody waits for it.
+            again = self._work_on(batch, LastDeadline([waiter.deadline for waiter in batch]))
         finally:
             with self._lock:
                 told = [waiter for waiter in batch if waiter.turn is _Turn.IN_BATCH]

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 TICK = 0.05  # seconds between two looks at whether a deadline is over
 
@@ -26,6 +26,20 @@ class Deadline:
     def over(self) -> bool:
         """Whether nobody waits any more."""
         return self.remaining() == 0.0
+
+
+class LastDeadline(Deadline):
+    """Is over when all of these are."""
+
+    def __init__(self, deadlines: Sequence[Deadline]) -> None:
+        self._deadlines = deadlines
+
+    def remaining(self) -> float:
+        return max(deadline.remaining() for deadline in self._deadlines)
+
+    @property
+    def over(self) -> bool:
+        return all(deadline.over for deadline in self._deadlines)
 
 
 NEVER = Deadline(threading.TIMEOUT_MAX)

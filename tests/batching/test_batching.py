@@ -21,6 +21,7 @@ class Work:
 
     def __init__(self) -> None:
         self.batches: list[list[str]] = []
+        self.deadlines: list[Deadline] = []
         self.alone: list[str] = []
         self.gates: dict[str, threading.Event] = {}
         self.locked: dict[str, threading.Event] = {}
@@ -34,7 +35,8 @@ class Work:
         """Put something in the way of this request until the event is set."""
         return self.locked.setdefault(request, threading.Event())
 
-    def together(self, requests: Sequence[str], _deadline: Deadline) -> list[str]:
+    def together(self, requests: Sequence[str], deadline: Deadline) -> list[str]:
+        self.deadlines.append(deadline)
         self.batches.append(list(requests))
         for request in requests:
             if request in self.gates:
@@ -267,6 +269,22 @@ def test_who_leaves_a_batch_is_told_so_and_the_others_are_answered(
     assert isinstance(leaving.exception(timeout=10), DatabaseUnavailable)
     second.set()
     assert results(futures) == ["A", "B"]
+
+
+def test_a_batch_has_time_for_as_long_as_anybody_waits(work: Work, waiting: Waiting) -> None:
+    patient = Leaving()
+    first, second = work.hold("a"), work.hold("b")
+    futures = [*waiting.begin_behind("a", "b", deadline=Deadline(30))]
+    leaving = waiting.begin("c", patient.deadline)
+    wait_until(lambda: len(waiting.batcher._waiting) == 2)
+    first.set()
+    wait_until(lambda: work.batches == [["a"], ["b", "c"]])
+
+    patient.leave()
+
+    assert not work.deadlines[-1].over
+    second.set()
+    assert results([*futures, leaving]) == ["A", "B", "C"]
 
 
 class TestApart:

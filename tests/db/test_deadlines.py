@@ -142,7 +142,7 @@ def test_what_a_client_has_locked_that_vanished_is_free_again(
     with vanished.connect() as connection:
         connection.execute(text("INSERT INTO student_courses VALUES ('ada', 'chess', now())"))
 
-        assert associate(enrollments, Deadline(10))[0].associations[0].created
+        assert associate(enrollments, Deadline(3))[0].associations[0].created
 
         connection.invalidate()  # it is gone
     vanished.dispose()

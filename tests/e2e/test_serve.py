@@ -145,3 +145,20 @@ class TestOtherCommands:
         assert self.command(installed, url, "check") == (
             f"{url.render_as_string()} is reachable, at head, and as the code has it\n"
         )
+
+
+def test_a_server_that_is_ready_has_connected(
+    serve: Serve, postgresql_databases: Databases
+) -> None:
+    """SQLAlchemy asks a few things on the first connection, and heeds no deadline then."""
+    url = postgresql_databases.fresh()
+    insert_students_and_courses(url)
+    engine = backends.create_engine(url)
+    others = text(
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    )
+    with serve(url), engine.connect() as connection:
+        # One of those that answer calls, and the one that asks whether the database is there.
+        assert connection.scalar(others) == 2
+    engine.dispose()

@@ -17,7 +17,7 @@ from enrollment_server.db import faults
 from enrollment_server.db.backends import CONNECT_TIMEOUT, backend_of, reading
 from enrollment_server.db.connecting import connecting_until
 from enrollment_server.db.watch import Watch
-from enrollment_server.deadline import TICK, Deadline
+from enrollment_server.deadline import NEVER, TICK, Deadline
 from enrollment_server.errors import Conflict, DatabaseUnavailable, DeadlineExceeded
 from enrollment_server.metrics import Metrics
 
@@ -106,6 +106,19 @@ class Database:
                 else:
                     raise faults.UnexpectedError(error) from None
         raise AssertionError("it counts for ever")
+
+    def prepare(self) -> None:
+        """Make the first connection, before anybody waits for one.
+
+        SQLAlchemy asks a few things on it, and no deadline can stop that. Raises
+        DatabaseUnavailable.
+        """
+
+        def connect(unit: Unit) -> None:
+            with unit.reading():
+                pass
+
+        self.run(connect, NEVER)
 
     def in_use(self) -> int:
         """How many connections are in use."""

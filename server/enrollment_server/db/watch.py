@@ -17,6 +17,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from enrollment_server.deadline import TICK, Deadline
+from enrollment_server.errors import DeadlineExceeded
 
 GRACE = 0.1  # seconds that a cancelled statement has to end before its connection is cut
 LINGER = 1.0  # seconds that the thread stays when nothing is in use
@@ -80,11 +81,14 @@ class Watch:
         """What runs on it from now on is a commit: it is not cancelled, only cut.
 
         PostgreSQL would call a commit that waits for a replica, and is cancelled, a success.
+        Raises DeadlineExceeded if a cancellation is under way.
         """
         driver_connection = connection.connection.driver_connection
         with self._lock:
-            for use in self._uses:
-                use.committing |= use.driver_connection is driver_connection
+            [use] = [use for use in self._uses if use.driver_connection is driver_connection]
+            if use.stopped_at is not None:
+                raise DeadlineExceeded
+            use.committing = True
 
     def cut_all(self) -> None:
         """Cut every connection in use: there is no answer to be expected."""
