@@ -12,7 +12,6 @@ from enrollment_server.domain import Association, Course, Page, StudentCourse
 NOW = datetime.now(UTC)
 PAGE = Page(
     tuple(StudentCourse(Course(f"c-{n}", f"C {n}", f"Course {n}"), NOW) for n in range(TAKEN)),
-    more=False,
 )
 
 

@@ -34,10 +34,13 @@ class StudentCourse:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some of a student's courses, in order; `more` if others follow the last of them."""
+    """Some of a student's courses, in order.
+
+    If others follow them, those have ids above `next_after`; if none do, it is empty.
+    """
 
     courses: tuple[StudentCourse, ...]
-    more: bool
+    next_after: str = ""
 
 
 @dataclass(frozen=True, slots=True)

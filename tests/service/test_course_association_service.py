@@ -173,7 +173,7 @@ class TestList:
     def test_of_a_student_without_courses_is_empty(self, service: WaitingService) -> None:
         page = service.get_student_courses("bob")
 
-        assert (page.courses, page.more) == ((), False)
+        assert (page.courses, page.next_after) == ((), "")
 
     def test_refuses_an_unknown_student(self, service: WaitingService) -> None:
         with pytest.raises(StudentNotFound):
@@ -189,7 +189,7 @@ class TestList:
         page = service.get_student_courses("ada", page_size=asked)
 
         assert [taken.course.id for taken in page.courses] == MANY[:given]
-        assert page.more
+        assert page.next_after == MANY[given - 1]
 
     def test_goes_on_after_a_course_that_has_gone(self, service: WaitingService) -> None:
         service.associate_student_with_courses("ada", ["chess", "algebra", "Biology"])
@@ -198,11 +198,13 @@ class TestList:
 
         assert [taken.course.id for taken in page.courses] == ["chess"]
 
-    @pytest.mark.parametrize("size", [1, 2, 3])
-    def test_has_more_unless_it_is_the_last_page(self, service: WaitingService, size: int) -> None:
+    @pytest.mark.parametrize(("size", "after"), [(1, "Biology"), (2, "algebra"), (3, "")])
+    def test_tells_where_the_next_page_begins_if_there_is_one(
+        self, service: WaitingService, size: int, after: str
+    ) -> None:
         service.associate_student_with_courses("ada", ["chess", "algebra", "Biology"])
 
-        assert service.get_student_courses("ada", size).more == (size < 3)
+        assert service.get_student_courses("ada", size).next_after == after
 
     def test_leaves_out_a_course_that_is_gone_against_all_rules(
         self, sqlite_databases: Databases
@@ -217,6 +219,8 @@ class TestList:
             connection.execute("DELETE FROM courses WHERE id = 'algebra'")
 
         assert course_ids(service) == ["chess"]
+        page = service.get_student_courses("ada", page_size=1)
+        assert (page.courses, page.next_after) == ((), "algebra")
         engine.dispose()
 
 

@@ -48,7 +48,7 @@ class Told:
                 self.may_end.wait(timeout=30)
         title = "x" * 17 * 2**20 if student_id == "long" else self._name
         course = Course("c1", "", title)
-        return Page((StudentCourse(course, datetime.now(UTC)),), more=False)
+        return Page((StudentCourse(course, datetime.now(UTC)),))
 
 
 class ToldServer:

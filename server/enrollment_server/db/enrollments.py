@@ -232,12 +232,13 @@ def _pairs_written(transaction: Transaction, rows: Sequence[Any]) -> set[_Pair]:
 
 def _page(rows: Sequence[tuple[str, tuple[str | None, str] | None, str]], size: int) -> Page:
     # SQL promises no order for what is made of an ordered subquery.
+    shown = sorted(rows, key=itemgetter(0))[:size]
     courses = tuple(
         StudentCourse(Course(course_id, course[0] or "", course[1] or ""), utc(create_time))
-        for course_id, course, create_time in sorted(rows, key=itemgetter(0))[:size]
+        for course_id, course, create_time in shown
         if course  # SQLite lets programs delete it that do not ask for foreign keys
     )
-    return Page(courses, more=len(rows) > size and bool(courses))
+    return Page(courses, shown[-1][0] if len(rows) > size else "")
 
 
 def _associate_result(

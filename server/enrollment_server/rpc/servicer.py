@@ -59,9 +59,8 @@ class EnrollmentServicer(pb_grpc.EnrollmentServiceServicer):
         response = pb.ListStudentCoursesResponse()
         for taken in page.courses:
             _fill_course(response.courses.add(), taken)
-        if page.more:
-            last = page.courses[-1].course.id
-            response.next_page_token = page_token.encode(request.student_id, last)
+        if page.next_after:
+            response.next_page_token = page_token.encode(request.student_id, page.next_after)
         return response
 
     @answers(pb.RemoveCourseResponse)
