@@ -2,6 +2,7 @@
 
 import json
 import signal
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -13,11 +14,12 @@ from grpc_health.v1.health_pb2_grpc import HealthStub
 from grpc_reflection.v1alpha import reflection_pb2_grpc
 from sqlalchemy import URL, text
 
-from enrollment import DeadlineExceeded, EnrollmentClient
+from enrollment import DeadlineExceeded, EnrollmentClient, Outcome
 from enrollment_server.db import backends
 from tests.e2e.conftest import Serve, run
-from tests.support.databases import Databases, spelled_out
+from tests.support.databases import Databases, blocked, spelled_out, waits_for_a_lock
 from tests.support.rows import insert_students_and_courses
+from tests.support.waiting import wait_until
 
 SESSION = """
 import enrollment, sys
@@ -94,6 +96,31 @@ def test_a_signal_stops_it_cleanly(serve: Serve, populated: URL, number: signal.
         assert server.process.wait(timeout=20) == 0
         [line] = server.errors().splitlines()  # that of the call
         assert json.loads(line)["message"] == "ListStudentCourses OK"
+
+
+def test_while_it_stops_health_says_so_and_the_call_in_flight_is_answered(
+    serve: Serve, postgresql_databases: Databases
+) -> None:
+    url = postgresql_databases.fresh()
+    insert_students_and_courses(url)
+    with (
+        serve(url) as server,
+        grpc.insecure_channel(server.address) as channel,
+        EnrollmentClient(server.address, retry=None) as client,
+        ThreadPoolExecutor(1) as thread,
+    ):
+        statuses = HealthStub(channel).Watch(HealthCheckRequest(), timeout=20)
+        assert next(statuses).status == HealthCheckResponse.SERVING
+        with blocked(url, "ada", "chess"):
+            call = thread.submit(client.associate_courses, "ada", ["chess"])
+            wait_until(lambda: waits_for_a_lock(url))
+
+            server.process.send_signal(signal.SIGTERM)
+
+            assert next(statuses).status == HealthCheckResponse.NOT_SERVING
+        [association] = call.result(timeout=10)
+        assert association.outcome is Outcome.CREATED
+        assert server.process.wait(20) == 0
 
 
 def test_a_schema_that_a_newer_version_made_is_served(serve: Serve, populated: URL) -> None:

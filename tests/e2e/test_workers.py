@@ -9,13 +9,12 @@ from pathlib import Path
 import grpc
 import psutil
 import pytest
-from sqlalchemy import URL, text
+from sqlalchemy import URL
 
 from enrollment import Aborted, DeadlineExceeded, EnrollmentClient
-from enrollment_server.db import backends
 from tests.e2e.conftest import Serve
 from tests.e2e.test_telemetry import SERVICE, scrape
-from tests.support.databases import Databases, blocked
+from tests.support.databases import Databases, blocked, waits_for_a_lock
 from tests.support.issuer import Issuer, key_set
 from tests.support.rows import insert_students_and_courses
 from tests.support.serving import Server, free_address
@@ -127,15 +126,6 @@ def test_a_signal_to_all_processes_lets_calls_finish(serve: Serve, url: URL) -> 
         # It ends as it would have, with its own deadline, and not with its connection.
         assert isinstance(call.exception(timeout=10), DeadlineExceeded | Aborted)
         assert server.process.wait(20) == 0
-
-
-def waits_for_a_lock(url: URL) -> bool:
-    engine = backends.create_engine(url)
-    with engine.connect() as connection:
-        waiting = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
-        count = connection.scalar(waiting)
-    engine.dispose()
-    return bool(count)
 
 
 def test_why_a_worker_cannot_be_replaced_is_said_and_it_is_tried_again(

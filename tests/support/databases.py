@@ -123,3 +123,13 @@ def blocked(url: URL, student_id: str, course_id: str) -> Iterator[None]:
         yield
         transaction.rollback()
     other.dispose()
+
+
+def waits_for_a_lock(url: URL) -> bool:
+    """Whether a statement on this PostgreSQL waits for a row that others have locked."""
+    engine = backends.create_engine(url)
+    with engine.connect() as connection:
+        waiting = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+        count = connection.scalar(waiting)
+    engine.dispose()
+    return bool(count)
