@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import URL
 
+from tests.support.databases import Databases
 from tests.support.places import copy_source
 from tests.support.rows import insert_students_and_courses
 from tests.support.serving import Server, serving_process
@@ -55,6 +56,14 @@ def serve(installed: Path) -> Serve:
 @pytest.fixture
 def populated(url: URL) -> URL:
     """A database with two students and three courses."""
+    insert_students_and_courses(url)
+    return url
+
+
+@pytest.fixture
+def postgresql(postgresql_databases: Databases) -> URL:
+    """The same, on PostgreSQL."""
+    url = postgresql_databases.fresh()
     insert_students_and_courses(url)
     return url
 

@@ -8,18 +8,10 @@ from sqlalchemy import URL
 
 from enrollment import EnrollmentClient, EnrollmentError, Outcome
 from tests.e2e.conftest import Serve
-from tests.support.databases import Databases, blocked
+from tests.support.databases import blocked
 from tests.support.pgbouncer import needs_pgbouncer, pgbouncer
-from tests.support.rows import insert_students_and_courses
 
 pytestmark = needs_pgbouncer
-
-
-@pytest.fixture
-def postgresql(postgresql_databases: Databases) -> URL:
-    url = postgresql_databases.fresh()
-    insert_students_and_courses(url)
-    return url
 
 
 @pytest.fixture

@@ -18,7 +18,6 @@ from enrollment import DeadlineExceeded, EnrollmentClient, Outcome
 from enrollment_server.db import backends
 from tests.e2e.conftest import Serve, run
 from tests.support.databases import Databases, blocked, spelled_out, waits_for_a_lock
-from tests.support.rows import insert_students_and_courses
 from tests.support.waiting import wait_until
 
 SESSION = """
@@ -52,13 +51,11 @@ def test_what_was_acknowledged_is_there_after_a_restart(serve: Serve, populated:
 
 
 def test_a_call_that_waits_for_the_database_does_not_keep_it_from_stopping(
-    serve: Serve, postgresql_databases: Databases
+    serve: Serve, postgresql: URL
 ) -> None:
-    url = postgresql_databases.fresh()
-    insert_students_and_courses(url)
-    engine = backends.create_engine(url)
+    engine = backends.create_engine(postgresql)
     with (
-        serve(url, "--drain-timeout", "0.1") as server,
+        serve(postgresql, "--drain-timeout", "0.1") as server,
         EnrollmentClient(server.address) as client,
         engine.begin() as connection,
     ):
@@ -99,21 +96,19 @@ def test_a_signal_stops_it_cleanly(serve: Serve, populated: URL, number: signal.
 
 
 def test_while_it_stops_health_says_so_and_the_call_in_flight_is_answered(
-    serve: Serve, postgresql_databases: Databases
+    serve: Serve, postgresql: URL
 ) -> None:
-    url = postgresql_databases.fresh()
-    insert_students_and_courses(url)
     with (
-        serve(url) as server,
+        serve(postgresql) as server,
         grpc.insecure_channel(server.address) as channel,
         EnrollmentClient(server.address, retry=None) as client,
         ThreadPoolExecutor(1) as thread,
     ):
         statuses = HealthStub(channel).Watch(HealthCheckRequest(), timeout=20)
         assert next(statuses).status == HealthCheckResponse.SERVING
-        with blocked(url, "ada", "chess"):
+        with blocked(postgresql, "ada", "chess"):
             call = thread.submit(client.associate_courses, "ada", ["chess"])
-            wait_until(lambda: waits_for_a_lock(url))
+            wait_until(lambda: waits_for_a_lock(postgresql))
 
             server.process.send_signal(signal.SIGTERM)
 
@@ -174,18 +169,14 @@ class TestOtherCommands:
         )
 
 
-def test_a_server_that_is_ready_has_connected(
-    serve: Serve, postgresql_databases: Databases
-) -> None:
+def test_a_server_that_is_ready_has_connected(serve: Serve, postgresql: URL) -> None:
     """SQLAlchemy asks a few things on the first connection, and heeds no deadline then."""
-    url = postgresql_databases.fresh()
-    insert_students_and_courses(url)
-    engine = backends.create_engine(url)
+    engine = backends.create_engine(postgresql)
     others = text(
         "SELECT count(*) FROM pg_stat_activity"
         " WHERE datname = current_database() AND pid <> pg_backend_pid()"
     )
-    with serve(url), engine.connect() as connection:
+    with serve(postgresql), engine.connect() as connection:
         # One of those that answer calls, and the one that asks whether the database is there.
         assert connection.scalar(others) == 2
     engine.dispose()

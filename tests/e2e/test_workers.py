@@ -14,9 +14,8 @@ from sqlalchemy import URL
 from enrollment import Aborted, DeadlineExceeded, EnrollmentClient
 from tests.e2e.conftest import Serve
 from tests.e2e.test_telemetry import SERVICE, scrape
-from tests.support.databases import Databases, blocked, waits_for_a_lock
+from tests.support.databases import blocked, waits_for_a_lock
 from tests.support.issuer import Issuer, key_set
-from tests.support.rows import insert_students_and_courses
 from tests.support.serving import Server, free_address
 from tests.support.waiting import wait_until
 
@@ -24,10 +23,8 @@ CONNECTIONS = 16
 
 
 @pytest.fixture
-def url(postgresql_databases: Databases) -> URL:
-    url = postgresql_databases.fresh()
-    insert_students_and_courses(url)
-    return url
+def url(postgresql: URL) -> URL:
+    return postgresql
 
 
 def workers(server: Server) -> list[psutil.Process]:

@@ -1,0 +1,134 @@
+"""A batcher, work for it that can be held and locked, and callers."""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import pytest
+
+from enrollment_server.batching import Batcher
+from enrollment_server.coroutines import wait
+from enrollment_server.deadline import NEVER, Deadline
+from enrollment_server.errors import Conflict
+from enrollment_server.rpc.admission import CallThreads
+from tests.support.waiting import wait_until
+
+
+class Work:
+    """What is done for requests, which are texts: it answers in capitals, when it is let."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[str]] = []
+        self.deadlines: list[Deadline] = []
+        self.alone: list[str] = []
+        self.gates: dict[str, threading.Event] = {}
+        self.locked: dict[str, threading.Event] = {}
+        self.errors: dict[str, Exception] = {}
+
+    def hold(self, request: str) -> threading.Event:
+        """Have what this request is in wait until the event is set."""
+        return self.gates.setdefault(request, threading.Event())
+
+    def lock(self, request: str) -> threading.Event:
+        """Put something in the way of this request until the event is set."""
+        return self.locked.setdefault(request, threading.Event())
+
+    def together(self, requests: Sequence[str], deadline: Deadline) -> list[str]:
+        self.deadlines.append(deadline)
+        self.batches.append(list(requests))
+        for request in requests:
+            if request in self.gates:
+                assert self.gates[request].wait(10)
+            if request in self.locked and not self.locked[request].is_set():
+                raise Conflict
+            if request in self.errors:
+                raise self.errors[request]
+        return [request.upper() for request in requests]
+
+    def by_itself(self, requests: Sequence[str], deadline: Deadline) -> list[str]:
+        [request] = requests
+        self.alone.append(request)
+        while request in self.locked and not self.locked[request].wait(0.001):
+            if deadline.over:
+                raise Conflict
+        if request in self.errors:
+            raise self.errors[request]
+        return [request.upper()]
+
+
+@pytest.fixture
+def work() -> Work:
+    return Work()
+
+
+class Waiting:
+    """A batcher, and threads that wait for its answers."""
+
+    def __init__(self, batcher: Batcher[str, str], threads: ThreadPoolExecutor) -> None:
+        self.batcher = batcher
+        self._threads = threads
+
+    def answer(self, request: str, deadline: Deadline = NEVER) -> str:
+        return wait(self.batcher.answer(request, deadline))
+
+    def begin(self, request: str, deadline: Deadline = NEVER) -> "Future[str]":
+        return self._threads.submit(self.answer, request, deadline)
+
+    def begin_behind(
+        self, first: str, *others: str, deadline: Deadline = NEVER
+    ) -> "list[Future[str]]":
+        """Has one request worked on, and the others wait behind it."""
+        futures = [self.begin(first)]
+        wait_until(lambda: self.batcher._at_work)
+        for count, request in enumerate(others, 1):
+            futures.append(self.begin(request, deadline))
+            wait_until(lambda count=count: len(self.batcher._waiting) == count)  # type: ignore[misc]
+        return futures
+
+
+@pytest.fixture
+def threads() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(40) as pool:
+        yield pool
+
+
+@pytest.fixture
+def call_threads() -> Iterator[CallThreads]:
+    threads = CallThreads(40)
+    yield threads
+    threads.stop()
+
+
+MakeBatcher = Callable[..., Waiting]
+
+
+@pytest.fixture
+def batcher_of(threads: ThreadPoolExecutor, call_threads: CallThreads) -> MakeBatcher:
+    def make(work: Work, size: int = 100) -> Waiting:
+        batcher = Batcher[str, str](
+            work.together,
+            work.by_itself,
+            keys=lambda request: request[0],
+            threads=call_threads,
+            size=size,
+            took=lambda _size: None,
+        )
+        return Waiting(batcher, threads)
+
+    return make
+
+
+@pytest.fixture
+def waiting(work: Work, batcher_of: MakeBatcher) -> Waiting:
+    return batcher_of(work)
+
+
+class Leaving:
+    """A caller who waits until told to leave."""
+
+    def __init__(self) -> None:
+        self._left = threading.Event()
+        self.deadline = Deadline(60, lambda: not self._left.is_set())
+
+    def leave(self) -> None:
+        self._left.set()
