@@ -72,7 +72,8 @@ class Bench:
 
     def medians(self, load: str, callers: int) -> Iterator[tuple[str, Measured]]:
         """Of each server."""
-        if self._url.startswith("postgresql"):
+        on_postgresql = self._url.startswith("postgresql")
+        if on_postgresql:
             self._vacuum()
         runs: dict[str, list[Measured]] = {}
         for _ in range(self._rounds):
@@ -82,7 +83,7 @@ class Bench:
                     run(WARM_UP)
                     runs.setdefault(kind.name, []).append(run(self._seconds))
             # Its script could not tell which pairs are left to be removed.
-            if self._url.startswith("postgresql") and load != "remove":
+            if on_postgresql and load != "remove":
                 clients = min(callers, CLIENTS)
                 measured = pgbench(self._url, load, clients, self._seconds)
                 runs.setdefault("pgbench", []).append(measured)

@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 
 from bench.load import ASSOCIATED, UNKNOWN, Measured
 from bench.servers import COURSES, STUDENTS
-from enrollment_server.db.backends import backend_of, create_engine, parse_url
+from enrollment_server.db.backends import ONE_PLAN, backend_of, create_engine, parse_url
 from enrollment_server.db.statements import Statements
 
 
@@ -40,7 +40,7 @@ def pgbench(url: str, load: str, callers: int, seconds: int) -> Measured:
             env={
                 **os.environ,
                 "LD_LIBRARY_PATH": str(program.parent.parent / "lib"),
-                "PGOPTIONS": "-c plan_cache_mode=force_generic_plan",  # as the server has it
+                "PGOPTIONS": ONE_PLAN,
             },
         ).stdout
     engine.dispose()

@@ -27,12 +27,7 @@ class Reloaded(Generic[T]):
     when one cannot be read, what they held before stays in force, and the log says so.
     """
 
-    def __init__(
-        self,
-        paths: Sequence[Path],
-        parse: Callable[..., T],
-        blocking: Blocking,
-    ) -> None:
+    def __init__(self, paths: Sequence[Path], parse: Callable[..., T], blocking: Blocking) -> None:
         """`blocking` is entered to look at the files, which may take long.
 
         Raises BadFileError: before the first time, there is nothing to stay in force.

@@ -42,7 +42,9 @@ BUSY_TIMEOUT = 0.1
 # Seconds that a statement waits for a row that others have locked before it lets go of its
 # connection, to try again: so that a locked row keeps no connection from others for long.
 LOCK_TIMEOUT = 0.25
-
+# One plan for whatever is asked: the statements leave no choice, and to plan a statement
+# for each call takes as long as to run it.
+ONE_PLAN = "-c plan_cache_mode=force_generic_plan"
 
 _READING = "reading"  # the execution option of connections that begin no transaction
 
@@ -109,9 +111,7 @@ def _postgresql_settings(timeouts: Timeouts) -> dict[str, str]:
 def _postgresql_arguments(url: URL, timeouts: Timeouts, lent: bool) -> dict[str, Any]:
     if lent:
         return {"connect_timeout": CONNECT_TIMEOUT, "prepare_threshold": None}
-    # One plan for whatever is asked: the statements leave no choice, and to plan a statement
-    # for each call takes as long as to run it.
-    options = ["-c plan_cache_mode=force_generic_plan"]
+    options = [ONE_PLAN]
     options += [f"-c {name}={value}" for name, value in _postgresql_settings(timeouts).items()]
     options += url.normalized_query.get("options", ())  # the last one counts
     return {"connect_timeout": CONNECT_TIMEOUT, "options": " ".join(options)}
