@@ -144,6 +144,10 @@ class Conflict(EnrollmentError):
         super().__init__("Concurrent changes got in the way; try again.")
 
 
+class Locked(Conflict):
+    """Others have locked what was needed, and have not let go of it for a while."""
+
+
 class Overloaded(EnrollmentError):
     """More calls wait than the server lets; this one was refused before any work."""
 

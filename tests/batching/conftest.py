@@ -9,7 +9,7 @@ import pytest
 from enrollment_server.batching import Batcher
 from enrollment_server.coroutines import wait
 from enrollment_server.deadline import NEVER, Deadline
-from enrollment_server.errors import Conflict
+from enrollment_server.errors import DeadlineExceeded, Locked
 from enrollment_server.rpc.admission import CallThreads
 from tests.support.waiting import wait_until
 
@@ -20,7 +20,6 @@ class Work:
     def __init__(self) -> None:
         self.batches: list[list[str]] = []
         self.deadlines: list[Deadline] = []
-        self.alone: list[str] = []
         self.gates: dict[str, threading.Event] = {}
         self.locked: dict[str, threading.Event] = {}
         self.errors: dict[str, Exception] = {}
@@ -30,30 +29,22 @@ class Work:
         return self.gates.setdefault(request, threading.Event())
 
     def lock(self, request: str) -> threading.Event:
-        """Put something in the way of this request until the event is set."""
+        """Have others lock what this request needs until the event is set."""
         return self.locked.setdefault(request, threading.Event())
 
-    def together(self, requests: Sequence[str], deadline: Deadline) -> list[str]:
+    def __call__(self, requests: Sequence[str], deadline: Deadline) -> list[str]:
         self.deadlines.append(deadline)
         self.batches.append(list(requests))
+        if deadline.over:
+            raise DeadlineExceeded
         for request in requests:
             if request in self.gates:
                 assert self.gates[request].wait(10)
-            if request in self.locked and not self.locked[request].is_set():
-                raise Conflict
+            if request in self.locked and not self.locked[request].wait(0.001):
+                raise Locked
             if request in self.errors:
                 raise self.errors[request]
         return [request.upper() for request in requests]
-
-    def by_itself(self, requests: Sequence[str], deadline: Deadline) -> list[str]:
-        [request] = requests
-        self.alone.append(request)
-        while request in self.locked and not self.locked[request].wait(0.001):
-            if deadline.over:
-                raise Conflict
-        if request in self.errors:
-            raise self.errors[request]
-        return [request.upper()]
 
 
 @pytest.fixture
@@ -79,7 +70,7 @@ class Waiting:
     ) -> "list[Future[str]]":
         """Has one request worked on, and the others wait behind it."""
         futures = [self.begin(first)]
-        wait_until(lambda: self.batcher._at_work)
+        wait_until(lambda: bool(self.batcher._batch))
         for count, request in enumerate(others, 1):
             futures.append(self.begin(request, deadline))
             wait_until(lambda count=count: len(self.batcher._waiting) == count)  # type: ignore[misc]
@@ -106,8 +97,7 @@ MakeBatcher = Callable[..., Waiting]
 def batcher_of(threads: ThreadPoolExecutor, call_threads: CallThreads) -> MakeBatcher:
     def make(work: Work, size: int = 100) -> Waiting:
         batcher = Batcher[str, str](
-            work.together,
-            work.by_itself,
+            work,
             keys=lambda request: request[0],
             threads=call_threads,
             size=size,

@@ -5,13 +5,14 @@ import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from contextvars import ContextVar
 
 import pytest
 
-from enrollment_server.batching import Batcher
+from enrollment_server.batching import MOST_ALONE, Batcher
 from enrollment_server.coroutines import wait
 from enrollment_server.deadline import NEVER, Deadline
-from enrollment_server.errors import Conflict, DatabaseUnavailable
+from enrollment_server.errors import Conflict, DatabaseUnavailable, DeadlineExceeded, Locked
 from enrollment_server.rpc.admission import CallThreads
 from tests.batching.conftest import Leaving, MakeBatcher, Waiting, Work
 from tests.support.waiting import wait_until
@@ -59,6 +60,16 @@ def test_one_that_fails_fails_alone(work: Work, waiting: Waiting, error: Excepti
     assert results([futures[0], futures[1], futures[3]]) == ["A", "B", "D"]
 
 
+@pytest.mark.parametrize("error", [Conflict(), RuntimeError("a defect")])
+def test_one_that_fails_alone_is_not_tried_again(
+    work: Work, waiting: Waiting, error: Exception
+) -> None:
+    work.errors["a"] = error
+
+    assert waiting.begin("a").exception(timeout=10) is error
+    assert work.batches == [["a"]]
+
+
 def test_what_is_not_available_is_so_for_all_and_is_not_tried_again(
     work: Work, waiting: Waiting
 ) -> None:
@@ -71,10 +82,9 @@ def test_what_is_not_available_is_so_for_all_and_is_not_tried_again(
     assert isinstance(futures[1].exception(timeout=10), DatabaseUnavailable)
     assert isinstance(futures[2].exception(timeout=10), DatabaseUnavailable)
     assert work.batches == [["a"], ["b", "c"]]
-    assert work.alone == []
 
 
-@pytest.mark.parametrize("error", [None, ValueError()], ids=["in a batch", "alone"])
+@pytest.mark.parametrize("error", [None, Locked()], ids=["in a batch", "alone"])
 def test_work_is_done_where_others_are_told_that_it_blocks(
     error: Exception | None,
 ) -> None:
@@ -97,9 +107,7 @@ def test_work_is_done_where_others_are_told_that_it_blocks(
             raise error
         return list(requests)
 
-    batcher = Batcher[str, str](
-        work, work, keys=list, threads=Told(1), size=10, took=lambda _size: None
-    )
+    batcher = Batcher[str, str](work, keys=list, threads=Told(1), size=10, took=lambda _size: None)
     assert wait(batcher.answer("a", NEVER)) == "a"
 
     assert found == ([1, 1] if error else [1])
@@ -152,6 +160,40 @@ def test_who_leaves_a_batch_is_told_so_and_the_others_are_answered(
     assert results(futures) == ["A", "B"]
 
 
+def test_the_first_of_a_batch_leaves_like_the_others(work: Work, waiting: Waiting) -> None:
+    caller = Leaving()
+    first, second = work.hold("a"), work.hold("c")
+    futures = waiting.begin_behind("a", "b", deadline=caller.deadline)
+    staying = waiting.begin("c")
+    wait_until(lambda: len(waiting.batcher._waiting) == 2)
+    first.set()
+    wait_until(lambda: work.batches == [["a"], ["b", "c"]])
+
+    caller.leave()
+    waiting.batcher.look()
+
+    assert isinstance(futures[1].exception(timeout=10), DatabaseUnavailable)
+    second.set()
+    assert staying.result(timeout=10) == "C"
+
+
+def test_work_is_done_in_the_context_of_the_first(call_threads: CallThreads) -> None:
+    variable: ContextVar[str] = ContextVar("variable", default="of nobody")
+    seen: list[str] = []
+
+    def work(requests: Sequence[str], _deadline: Deadline) -> Sequence[str]:
+        seen.append(variable.get())
+        return requests
+
+    batcher = Batcher[str, str](
+        work, keys=list, threads=call_threads, size=10, took=lambda _size: None
+    )
+    variable.set("of a call")
+    assert wait(batcher.answer("a", NEVER)) == "a"
+
+    assert seen == ["of a call"]
+
+
 def test_a_batch_has_time_for_as_long_as_anybody_waits(work: Work, waiting: Waiting) -> None:
     patient = Leaving()
     first, second = work.hold("a"), work.hold("b")
@@ -168,10 +210,10 @@ def test_a_batch_has_time_for_as_long_as_anybody_waits(work: Work, waiting: Wait
     assert results([*futures, leaving]) == ["A", "B", "C"]
 
 
-class TestApart:
-    """What is in the way of some delays the others once."""
+class TestLocked:
+    """What some need and others have locked delays the rest once."""
 
-    def test_what_is_in_the_way_is_waited_for_alone(self, work: Work, waiting: Waiting) -> None:
+    def test_what_is_locked_is_waited_for_alone(self, work: Work, waiting: Waiting) -> None:
         gate = work.hold("a")
         locked = work.lock("c")
         futures = waiting.begin_behind("a", "b", "c", "d")
@@ -182,40 +224,104 @@ class TestApart:
         assert not futures[2].done()
         locked.set()
         assert results(futures) == ["A", "B", "C", "D"]
-        assert waiting.batcher._apart == {}
+        assert waiting.batcher._kept_out == {}
 
     @pytest.fixture
     def blocked(self, work: Work, waiting: Waiting) -> "Future[str]":
-        """A request that something is in the way of."""
+        """Needs what is locked, and has found that alone, too."""
         work.lock("c1")
         blocked = waiting.begin("c1")
-        wait_until(lambda: work.alone == ["c1"])
+        wait_until(lambda: work.batches[:2] == [["c1"], ["c1"]])
         return blocked
 
-    def test_what_has_to_do_with_it_keeps_out_of_batches(
+    def test_what_shares_a_key_is_kept_out_of_batches(
+        self, work: Work, blocked: "Future[str]", waiting: Waiting
+    ) -> None:
+        gate = work.hold("a")
+        futures = waiting.begin_behind("a", "b", "c2")
+        gate.set()
+
+        assert results(futures) == ["A", "B", "C2"]
+        assert ["b"] in work.batches
+        assert ["c2"] in work.batches
+        work.locked["c1"].set()
+        assert blocked.result(timeout=10) == "C1"
+
+    def test_it_is_so_no_longer_when_one_found_nothing_in_its_way(
         self, work: Work, blocked: "Future[str]", waiting: Waiting
     ) -> None:
         assert waiting.answer("c2") == "C2"
-        assert work.batches == [["c1"]]
-        assert work.alone == ["c1", "c2"]
+        gate = work.hold("a")
+        futures = waiting.begin_behind("a", "b", "c3")
+        gate.set()
+
+        assert results(futures) == ["A", "B", "C3"]
+        assert ["b", "c3"] in work.batches
         work.locked["c1"].set()
         assert blocked.result(timeout=10) == "C1"
+        assert waiting.batcher._kept_out == {}
 
-    def test_it_does_so_no_longer_when_one_found_nothing_in_its_way(
+    def test_many_that_wait_for_it_keep_few_threads_and_nobody_else(
+        self, work: Work, batcher_of: MakeBatcher
+    ) -> None:
+        waiting = batcher_of(work)
+        wanting = [f"c{number}" for number in range(30)]
+        for request in wanting:
+            work.lock(request)
+        blocked = [waiting.begin(request) for request in wanting]
+        wait_until(lambda: all([request] in work.batches for request in wanting))
+
+        assert waiting.batcher._alone <= MOST_ALONE
+        assert waiting.answer("c99") == "C99"
+        assert waiting.answer("d") == "D"
+        for request in wanting:
+            work.locked[request].set()
+        assert results(blocked) == [request.upper() for request in wanting]
+
+    def test_who_shares_nothing_with_what_was_found_locked_is_next(
+        self, work: Work, waiting: Waiting
+    ) -> None:
+        wanting = [f"c{number}" for number in range(20)]
+        for request in wanting:
+            work.lock(request)
+        gate = work.hold("a")
+        [_, *blocked, other] = waiting.begin_behind("a", *wanting, "d")
+
+        gate.set()
+
+        assert other.result(timeout=10) == "D"
+        before = work.batches[: work.batches.index(["d"])]
+        assert len(before) <= len([["a"], [*wanting, "d"]]) + MOST_ALONE
+        for request in wanting:
+            work.locked[request].set()
+        assert results(blocked) == [request.upper() for request in wanting]
+
+    def test_who_waits_for_it_for_too_long_is_told_that_nothing_was_done(
         self, work: Work, blocked: "Future[str]", waiting: Waiting
     ) -> None:
-        assert [waiting.answer(request) for request in ("c2", "c3")] == ["C2", "C3"]
-        assert work.batches == [["c1"], ["c3"]]
+        leaving = Leaving()
+        names = [f"c{number}" for number in range(2, 10)]  # more than are worked on at once
+        for name in names:
+            work.lock(name)
+        wanting = [waiting.begin(name, leaving.deadline) for name in names]
+        wait_until(lambda: all([name] in work.batches for name in names))
+
+        leaving.leave()
+        waiting.batcher.look()
+
+        told = [future.exception(timeout=10) for future in wanting]
+        assert [type(error) for error in told] == [DeadlineExceeded] * len(names)
+        assert not blocked.done()
         work.locked["c1"].set()
         assert blocked.result(timeout=10) == "C1"
-        assert waiting.batcher._apart == {}
+        assert waiting.batcher._kept_out == {}
 
 
 def test_everybody_is_answered_whatever_happens(
     threads: ThreadPoolExecutor, call_threads: CallThreads
 ) -> None:
     """Forty threads, random failures, random deadlines."""
-    failing = (Conflict, DatabaseUnavailable, RuntimeError)
+    failing = (Conflict, Locked, DatabaseUnavailable, RuntimeError)
 
     def work(requests: Sequence[str], _deadline: Deadline) -> list[str]:
         threading.Event().wait(random.choice([0, 0, 0, 0.001, 0.01]))
@@ -224,7 +330,6 @@ def test_everybody_is_answered_whatever_happens(
         return [request.upper() for request in requests]
 
     batcher = Batcher[str, str](
-        work,
         work,
         keys=lambda request: request[0],
         threads=call_threads,
@@ -242,7 +347,7 @@ def test_everybody_is_answered_whatever_happens(
         try:
             deadline = Deadline(random.choice([0.001, 0.01, 1, 1]))
             return wait(batcher.answer(request, deadline)) == request.upper()
-        except failing:
+        except (*failing, DeadlineExceeded):
             return True
 
     looking = threading.Thread(target=look)
@@ -252,4 +357,6 @@ def test_everybody_is_answered_whatever_happens(
     finally:
         ended.set()
         looking.join()
-    assert (batcher._at_work, list(batcher._waiting), batcher._apart) == (False, [], {})
+    wait_until(lambda: not batcher._at_work)
+    left = (batcher._waiting, batcher._batch, batcher._apart, batcher._alone, batcher._kept_out)
+    assert not any(left)

@@ -14,7 +14,7 @@ from enrollment_server.db import backends
 from enrollment_server.db.database import ATTEMPTS, Database, Unit
 from enrollment_server.db.faults import UnexpectedError
 from enrollment_server.deadline import NEVER, Deadline
-from enrollment_server.errors import Conflict, DatabaseUnavailable, DeadlineExceeded
+from enrollment_server.errors import Conflict, DatabaseUnavailable, DeadlineExceeded, Locked
 from tests.support.databases import Databases, locked, terminate
 
 pytestmark = pytest.mark.usefixtures("no_pauses")
@@ -96,7 +96,7 @@ class TestLockedRow:
     def test_is_given_up_at_once_by_who_is_not_patient(self, engine: Engine) -> None:
         attempts, work = failing(1, self.ERROR)
 
-        with pytest.raises(Conflict):
+        with pytest.raises(Locked):
             Database(engine).run(work, NEVER, patient=False)
         assert len(attempts) == 1
 

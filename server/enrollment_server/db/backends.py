@@ -41,7 +41,7 @@ CONNECT_TIMEOUT = 5  # seconds
 BUSY_TIMEOUT = 0.1
 # Seconds that a statement waits for a row that others have locked before it lets go of its
 # connection, to try again: so that a locked row keeps no connection from others for long.
-LOCK_TIMEOUT = 0.25
+LOCK_TIMEOUT = 0.1
 # One plan for whatever is asked: the statements leave no choice, and to plan a statement
 # for each call takes as long as to run it.
 ONE_PLAN = "-c plan_cache_mode=force_generic_plan"

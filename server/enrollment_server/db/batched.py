@@ -61,25 +61,21 @@ class Batched:
         took = metrics.batch_size
         self._pages = Batcher[PageRequest, Page | None](
             partial(enrollments.list_pages, patient=False),
-            enrollments.list_pages,
             keys=lambda request: [request.student_id],
             threads=threads,
             size=size,
             took=took.labels("list").observe,
         )
-        # What others have locked may be the student, an association, or a course.
         self._associate = Batcher[AssociateRequest, AssociateResult](
             partial(enrollments.associate, patient=False),
-            enrollments.associate,
-            keys=lambda request: [("student", request.student_id), *request.course_ids],
+            keys=_associate_keys,
             threads=threads,
             size=size,
             took=took.labels("associate").observe,
         )
         self._remove = Batcher[RemoveRequest, RemoveResult](
             partial(enrollments.remove, patient=False),
-            enrollments.remove,
-            keys=lambda request: [request.student_id],
+            keys=lambda request: [request],
             threads=threads,
             size=size,
             took=took.labels("remove").observe,
@@ -102,3 +98,10 @@ class Batched:
                     batcher.look()
             except Exception:  # nobody else would notice that it has gone
                 logger.exception("deadlines were not looked at")
+
+
+def _associate_keys(request: AssociateRequest) -> list[tuple[str, ...]]:
+    """What others may have locked: the student, an association, or a course."""
+    student_id, course_ids = request
+    courses = [("", course_id) for course_id in course_ids]
+    return [(student_id,), *courses, *((student_id, course_id) for course_id in course_ids)]

@@ -18,7 +18,7 @@ from enrollment_server.db.backends import CONNECT_TIMEOUT, backend_of, reading
 from enrollment_server.db.connecting import connecting_until
 from enrollment_server.db.watch import Watch
 from enrollment_server.deadline import NEVER, TICK, Deadline
-from enrollment_server.errors import Conflict, DatabaseUnavailable, DeadlineExceeded
+from enrollment_server.errors import Conflict, DatabaseUnavailable, DeadlineExceeded, Locked
 from enrollment_server.metrics import Metrics
 
 T = TypeVar("T")
@@ -57,7 +57,7 @@ class Database:
     def run(self, work: "Callable[[Unit], T]", deadline: Deadline, *, patient: bool = True) -> T:
         """Run a unit of work, as a whole again if others got in its way.
 
-        Unless it is `patient`, it gives up, with Conflict, when a row has been locked by
+        Unless it is `patient`, it gives up, with Locked, when a row has been locked by
         others for LOCK_TIMEOUT.
 
         It may look first, in `Unit.reading`, and write then, in one `Unit.transaction`:
@@ -98,7 +98,7 @@ class Database:
                     # At once, it would meet the same transaction, or the same restart.
                     time.sleep(pause)
                 elif conflict:
-                    raise Conflict from error
+                    raise (Locked if locked else Conflict) from error
                 elif faults.is_cancelled(error) and deadline.over:
                     raise DeadlineExceeded from error
                 elif faults.is_unavailable(error):
