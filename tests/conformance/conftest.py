@@ -9,7 +9,10 @@ import pytest
 from sqlalchemy import URL
 
 from enrollment import EnrollmentClient
+from tests.support.databases import PostgreSQLDatabases
 from tests.support.places import BIN
+from tests.support.postgresql import PostgreSQLServer, postgresql_server
+from tests.support.proxy import Proxy, proxy
 from tests.support.rows import insert_students_and_courses
 from tests.support.serving import serving_process
 
@@ -31,6 +34,41 @@ def address(url: URL) -> Iterator[str]:
 @pytest.fixture
 def another_address(url: URL, address: str) -> Iterator[str]:
     """A second server of the same database."""
+    with serving_process(EXECUTABLE, url) as server:
+        yield server.address
+
+
+@pytest.fixture
+def seconds(soak: bool) -> float:
+    """How long callers go on."""
+    return 120.0 if soak else 3.0
+
+
+@pytest.fixture(scope="module")
+def postgresql() -> Iterator[PostgreSQLServer]:
+    """A server that nobody else needs."""
+    with postgresql_server() as server:
+        yield server
+
+
+@pytest.fixture
+def wire(postgresql: PostgreSQLServer) -> Iterator[Proxy]:
+    """What is between our server and that PostgreSQL."""
+    with proxy(postgresql.socket) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def databases_of_its_own(postgresql: PostgreSQLServer) -> PostgreSQLDatabases:
+    return PostgreSQLDatabases(postgresql.url)
+
+
+@pytest.fixture
+def wired_address(databases_of_its_own: PostgreSQLDatabases, wire: Proxy) -> Iterator[str]:
+    """Where a server of ours is that has its database at the end of that wire."""
+    database = databases_of_its_own.fresh()
+    insert_students_and_courses(database, *COURSES)
+    url = database.set(host="127.0.0.1", port=wire.port, query={})
     with serving_process(EXECUTABLE, url) as server:
         yield server.address
 

@@ -3,10 +3,12 @@
 import pytest
 
 from tests.support.linearizability import (
+    NEVER,
     Answer,
     Associated,
     Call,
     Listed,
+    MaybeAssociated,
     MaybeRemoved,
     Removed,
     linearizable,
@@ -16,6 +18,8 @@ CREATED = Associated((("c", True, 1),))
 ALREADY = Associated((("c", False, 1),))
 REMOVED = Removed("c", was_there=True)
 NOT_THERE = Removed("c", was_there=False)
+MAYBE_ASSOCIATED = MaybeAssociated(("c",))
+MAYBE_REMOVED = MaybeRemoved("c")
 EMPTY = Listed(())
 FULL = Listed((("c", 1),))
 
@@ -38,8 +42,13 @@ def at_once(*answers: Answer) -> list[Call]:
         at_once(FULL, EMPTY, REMOVED, NOT_THERE, CREATED, FULL, EMPTY),
         # A long call, and others that come and go meanwhile.
         [Call(0, 100, CREATED), *one_by_one(EMPTY, EMPTY, FULL, FULL)],
-        [Call(0, 1, CREATED), Call(2, 100, MaybeRemoved("c")), Call(3, 4, FULL), Call(5, 6, EMPTY)],
-        [Call(0, 1, CREATED), Call(2, 3, MaybeRemoved("c")), Call(4, 5, FULL)],
+        # Without an answer it has happened, or has yet to, or never will.
+        [Call(0, NEVER, MAYBE_REMOVED), *one_by_one(CREATED, EMPTY)],
+        [Call(0, NEVER, MAYBE_REMOVED), *one_by_one(CREATED, FULL, NOT_THERE, EMPTY)],
+        [Call(0, NEVER, MAYBE_REMOVED), *one_by_one(CREATED, FULL)],
+        [Call(0, NEVER, MAYBE_ASSOCIATED), *one_by_one(EMPTY, FULL, ALREADY, REMOVED)],
+        [Call(0, NEVER, MAYBE_ASSOCIATED), *one_by_one(ALREADY, FULL)],
+        [Call(0, NEVER, MAYBE_ASSOCIATED), *one_by_one(EMPTY)],
     ],
 )
 def test_a_history_that_has_an_order_is_accepted(history: list[Call]) -> None:
@@ -76,6 +85,14 @@ def test_a_history_that_has_an_order_is_accepted(history: list[Call]) -> None:
         ],
         # Seen by one, and then by another no more, though nobody removed it.
         [Call(0, 100, CREATED), Call(1, 2, FULL), Call(3, 4, EMPTY)],
+        # Without an answer, but it was not made yet.
+        [*one_by_one(FULL), Call(2, NEVER, MAYBE_ASSOCIATED)],
+        # It happened twice.
+        [Call(0, NEVER, MAYBE_REMOVED), *one_by_one(CREATED, EMPTY, CREATED, EMPTY)],
+        # Its time changed.
+        [Call(0, NEVER, MAYBE_ASSOCIATED), *one_by_one(FULL, Listed((("c", 2),)))],
+        # Half of it happened.
+        [Call(0, NEVER, MaybeAssociated(("a", "c"))), *one_by_one(FULL)],
     ],
 )
 def test_a_history_that_has_none_is_refused(history: list[Call]) -> None:

@@ -2,7 +2,6 @@
 
 import random
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
@@ -63,7 +62,7 @@ class Load:
         self._client = client
         self._writers = writers(WRITERS, courses)
         self._acknowledged = dict.fromkeys(self._writers, 0)
-        self._refused: list[tuple[EnrollmentError, float]] = []
+        self._refused: list[EnrollmentError] = []
         self._stop = threading.Event()
 
     @contextmanager
@@ -80,12 +79,11 @@ class Load:
     def _write(self, writer: Writer) -> None:
         with self._client() as client:
             while not self._stop.is_set():
-                start = time.monotonic()
                 try:
                     writer.write(client)
                     self._acknowledged[writer] += 1
                 except EnrollmentError as error:
-                    self._refused.append((error, time.monotonic() - start))
+                    self._refused.append(error)
 
     def goes_on(self, seconds: float = 10.0) -> None:
         """Return when everybody has had ten calls acknowledged."""
@@ -97,8 +95,8 @@ class Load:
         """Whether anybody was."""
         return bool(self._refused)
 
-    def take_refused(self) -> list[tuple[EnrollmentError, float]]:
-        """The refusals since the last look, and after how many seconds each came."""
+    def take_refused(self) -> list[EnrollmentError]:
+        """The refusals since the last look."""
         refused, self._refused = self._refused, []
         return refused
 
