@@ -56,6 +56,20 @@ def conflicts(engine: Engine) -> list[Exception]:
     return [busy]
 
 
+def lose_answers_to_commits(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, after: Callable[[], None] = lambda: None
+) -> None:
+    """Let every commit succeed, and its connection break before the answer comes."""
+
+    def do_commit(connection: Any) -> None:
+        connection.commit()
+        connection.dbapi_connection.close()
+        after()
+        raise psycopg.OperationalError("server closed the connection unexpectedly")
+
+    monkeypatch.setattr(engine.dialect, "do_commit", do_commit)
+
+
 # Each with its answer, and the table after it.
 WRITES: list[Any] = [
     pytest.param(

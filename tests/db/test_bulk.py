@@ -11,7 +11,7 @@ from sqlalchemy import Engine, event, text
 from enrollment_server.db import backends
 from enrollment_server.db.bulk import Bulk, UnknownPair, Upserted
 from enrollment_server.errors import Conflict
-from tests.db.acts import conflicts
+from tests.db.acts import conflicts, lose_answers_to_commits
 from tests.support.databases import Databases, terminate
 from tests.support.rows import insert_students_and_courses
 
@@ -143,18 +143,29 @@ def test_upserts_count_what_is_new_and_what_differs(engine: Engine) -> None:
     assert Bulk(engine).upsert_students(rows) == Upserted(0, 0)
 
 
-def test_after_a_connection_is_lost_at_any_statement_the_rows_are_associated(
-    postgresql_databases: Databases,
-) -> None:
-    url = postgresql_databases.fresh()
-    insert_students_and_courses(url)
-    engine = backends.create_engine(url)
-    for place in count():
-        empty(engine)
-        with lost_connection(engine, place) as lost:
-            assert Bulk(engine).associate(PAIRS) == ASSOCIATED
-        assert table(engine) == TABLE
-        if not lost:
-            assert place > 2
-            break
-    engine.dispose()
+class TestLostConnections:
+    @pytest.fixture
+    def engine(self, postgresql_databases: Databases) -> Iterator[Engine]:
+        url = postgresql_databases.fresh()
+        insert_students_and_courses(url)
+        engine = backends.create_engine(url)
+        yield engine
+        engine.dispose()
+
+    def test_at_any_statement_change_no_answer(self, engine: Engine) -> None:
+        for place in count():
+            empty(engine)
+            with lost_connection(engine, place) as lost:
+                assert Bulk(engine).associate(PAIRS) == ASSOCIATED
+            assert table(engine) == TABLE
+            if not lost:
+                assert place > 2
+                break
+
+    def test_after_the_commit_change_no_count(
+        self, engine: Engine, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        lose_answers_to_commits(engine, monkeypatch)
+
+        assert Bulk(engine).upsert_students([("eve", "Eve", None)]) == Upserted(1, 0)
+        assert Bulk(engine).associate(PAIRS) == ASSOCIATED

@@ -3,7 +3,7 @@
 Whatever happens, what the caller is told is what the table says.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import count
 from typing import Any
 
@@ -15,7 +15,15 @@ from enrollment_server.db import backends, database
 from enrollment_server.db.database import Database
 from enrollment_server.db.enrollments import Enrollments, RemoveResult
 from enrollment_server.errors import DatabaseUnavailable
-from tests.db.acts import WRITES, Act, associate, begin_with_chess, remove, table
+from tests.db.acts import (
+    WRITES,
+    Act,
+    associate,
+    begin_with_chess,
+    lose_answers_to_commits,
+    remove,
+    table,
+)
 from tests.support.databases import Databases, terminate
 from tests.support.rows import insert_students_and_courses
 
@@ -78,20 +86,6 @@ def test_lost_before_the_commit_the_work_is_done_again(
     assert act(enrollments) == answer
     assert not pending
     assert table(engine) == rows
-
-
-def lose_answers_to_commits(
-    engine: Engine, monkeypatch: pytest.MonkeyPatch, after: Callable[[], None] = lambda: None
-) -> None:
-    """Let every commit succeed, and its connection break before the answer comes."""
-
-    def do_commit(connection: Any) -> None:
-        connection.commit()
-        connection.dbapi_connection.close()
-        after()
-        raise psycopg.OperationalError("server closed the connection unexpectedly")
-
-    monkeypatch.setattr(engine.dialect, "do_commit", do_commit)
 
 
 @pytest.mark.parametrize(("act", "answer", "rows"), WRITES)

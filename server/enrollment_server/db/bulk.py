@@ -1,8 +1,8 @@
 """Bulk writes: many rows in a few statements and one transaction."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from sqlalchemy import Connection, Engine, Table, or_, select, true, update
 
@@ -11,6 +11,7 @@ from enrollment_server.db.database import Database, Unit
 from enrollment_server.db.statements import Statements, courses, students
 from enrollment_server.deadline import NEVER
 
+T = TypeVar("T")
 Cells: TypeAlias = tuple[str | None, ...]
 
 
@@ -38,6 +39,7 @@ class Bulk:
         self._students = _Upsert(backend, students)
         self._courses = _Upsert(backend, courses)
         self._statements = Statements(backend)
+        self._number = select(backend.transaction_number)
 
     def upsert_students(self, rows: Sequence[Cells]) -> Upserted:
         """Insert or update students: id, name, email. The ids are distinct."""
@@ -64,28 +66,31 @@ class Bulk:
         # turn would be a deadlock.
         in_order = sorted(pairs)
 
-        def work(unit: Unit) -> tuple[int, list[UnknownPair]]:
-            with unit.transaction() as transaction:
-                connection = transaction.connection
-                parameters = self._statements.staged_pairs.fill(connection, in_order)
-                found = connection.execute(self._statements.find_unknown_staged_pairs, parameters)
-                unknown = _unknown(pairs, found)
-                if unknown:
-                    left_out = {pairs[pair.place] for pair in unknown}
-                    known = [pair for pair in in_order if pair not in left_out]
-                    parameters = self._statements.staged_pairs.fill(connection, known)
-                parameters["create_time"] = datetime.now(UTC)
-                added = connection.execute(self._statements.add_staged_pairs, parameters)
-                return added.rowcount, unknown
+        def work(connection: Connection) -> tuple[int, list[UnknownPair]]:
+            parameters = self._statements.staged_pairs.fill(connection, in_order)
+            found = connection.execute(self._statements.find_unknown_staged_pairs, parameters)
+            unknown = _unknown(pairs, found)
+            if unknown:
+                left_out = {pairs[pair.place] for pair in unknown}
+                known = [pair for pair in in_order if pair not in left_out]
+                parameters = self._statements.staged_pairs.fill(connection, known)
+            parameters["create_time"] = datetime.now(UTC)
+            added = connection.execute(self._statements.add_staged_pairs, parameters)
+            return added.rowcount, unknown
 
-        return self._database.run(work, NEVER)
+        return self._write(work)
 
     def _upsert(self, upsert: "_Upsert", rows: Sequence[Cells]) -> Upserted:
-        def work(unit: Unit) -> Upserted:
-            with unit.transaction() as transaction:
-                return upsert.run(transaction.connection, rows)
+        return self._write(lambda connection: upsert.run(connection, rows))
 
-        return self._database.run(work, NEVER)
+    def _write(self, work: Callable[[Connection], T]) -> T:
+        def in_transaction(unit: Unit) -> T:
+            with unit.transaction() as transaction:
+                # It is asked for, since these statements count what they do, and return nothing.
+                transaction.number = transaction.connection.scalar(self._number)
+                return work(transaction.connection)
+
+        return self._database.run(in_transaction, NEVER)
 
 
 def _unknown(pairs: Sequence[Cells], rows: Iterable[Any]) -> list[UnknownPair]:
