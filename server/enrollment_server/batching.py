@@ -6,7 +6,6 @@ waited for but work. Those that wait keep no thread.
 """
 
 import contextvars
-import math
 import threading
 import time
 from collections import deque
@@ -24,6 +23,7 @@ Result = TypeVar("Result")
 
 MOST_ALONE = 3  # requests of a batcher that are worked on alone at a time
 QUICKLY = 0.1  # seconds in which a request is answered that nothing is in the way of
+MEMORY = 1.0  # seconds for which it is known what was locked
 
 
 class Threads(Protocol):
@@ -46,8 +46,7 @@ class _Waiter(Generic[Request, Result]):
         self.keys = keys
         self.deadline = deadline
         self.context = contextvars.copy_context()  # with the span that work is a part of
-        self.kept_out: list[tuple[Hashable, _KeptOut]] = []
-        self.found_locked = False  # when it was worked on alone
+        self.kept_out: dict[Hashable, _KeptOut] = {}
         self.error: Exception | None = None
         self.told = Pause()
 
@@ -56,7 +55,9 @@ class _KeptOut:
     """A key that is kept out of batches, by so many who are to be worked on alone."""
 
     count = 0
-    found_locked = 0  # how often one of those was
+    locked_at = 0.0  # when one of those was last found locked
+    let_in = False  # again, since one of those found nothing in its way
+    was_let_in = False  # before, and then a batch failed with it
 
 
 class Batcher(Generic[Request, Result]):
@@ -112,6 +113,7 @@ class Batcher(Generic[Request, Result]):
     def look(self) -> None:
         """Wait no longer for what is over. To be called as often as that is to be noticed."""
         with self._lock:
+            self._forget()
             # For one in a batch of its own, the work ends with the deadline, and knows more.
             present = [*self._waiting, *self._apart, *(self._batch if self._batch[1:] else ())]
         for waiter in present:
@@ -123,19 +125,17 @@ class Batcher(Generic[Request, Result]):
 
     def _leave(self, waiter: _Waiter[Request, Result]) -> bool:
         """Have it wait no longer; returns whether it did, and is to be told. With the lock."""
-        if waiter in self._waiting:
-            self._waiting.remove(waiter)
-            waiter.error = DatabaseUnavailable()  # or it would not have come to this
-        elif waiter in self._batch:
-            self._batch.remove(waiter)
-            waiter.error = DatabaseUnavailable()
-        elif waiter in self._apart:
+        for queue in (self._waiting, self._batch):
+            if waiter in queue:  # and the batch does not end, or the one before it
+                queue.remove(waiter)
+                waiter.error = DatabaseUnavailable()
+                return True
+        if waiter in self._apart:
             self._apart.remove(waiter)
             self._let_in(waiter)
             waiter.error = DeadlineExceeded()
-        else:
-            return False
-        return True
+            return True
+        return False
 
     def _begin(self) -> None:
         """Have threads work on what waits, as far as that is not under way. With the lock."""
@@ -144,8 +144,8 @@ class Batcher(Generic[Request, Result]):
             self._threads.run(self._work_together)
         while self._apart:
             waiter = min(self._apart, key=_doubt)
-            # One place is for those that may only share something with what is locked.
-            if self._alone >= MOST_ALONE - waiter.found_locked:
+            # The last place is for one that may find nothing in its way.
+            if self._alone >= (MOST_ALONE - 1 if _doubt(waiter) else MOST_ALONE):
                 break
             self._apart.remove(waiter)
             self._alone += 1
@@ -172,8 +172,7 @@ class Batcher(Generic[Request, Result]):
             with self._lock:
                 told, self._batch = self._batch, []
                 if again:
-                    for waiter in told:
-                        self._set_apart(waiter, waiter.keys)
+                    self._set_apart(told)
             if not again:
                 for waiter in told:
                     waiter.error = _own(error)
@@ -191,8 +190,9 @@ class Batcher(Generic[Request, Result]):
                 self._threads.run(waiter.told.go_on)
                 continue
             self._waiting.popleft()
-            if kept_out := [key for key in waiter.keys if key in self._kept_out]:
-                self._set_apart(waiter, kept_out)
+            if kept_out := [key for key in waiter.keys if self._keeps_out(key)]:
+                self._keep_out(waiter, kept_out)
+                self._apart.append(waiter)
             else:
                 self._batch.append(waiter)
 
@@ -206,9 +206,10 @@ class Batcher(Generic[Request, Result]):
             with self._lock:
                 self._alone -= 1
                 if locked:
-                    waiter.found_locked = True
-                    for _, kept_out in waiter.kept_out:
-                        kept_out.found_locked += 1
+                    # Not only what it shared: that need not be what is locked.
+                    self._keep_out(waiter, waiter.keys)
+                    for kept_out in waiter.kept_out.values():
+                        kept_out.locked_at = time.monotonic()
                     self._apart.append(waiter)
                 else:
                     quickly = error is None and time.monotonic() - start < QUICKLY
@@ -232,31 +233,55 @@ class Batcher(Generic[Request, Result]):
             return error
         return None
 
-    def _set_apart(self, waiter: _Waiter[Request, Result], keys: Iterable[Hashable]) -> None:
-        """Have it worked on alone, and keep these keys out of batches. With the lock."""
-        self._apart.append(waiter)
+    def _set_apart(self, waiters: Sequence[_Waiter[Request, Result]]) -> None:
+        """Have those of a batch that failed worked on alone. With the lock."""
+        for waiter in waiters:
+            for key in waiter.keys:
+                kept_out = self._kept_out.get(key)
+                if kept_out and kept_out.let_in:
+                    kept_out.let_in, kept_out.was_let_in = False, True
+            self._keep_out(waiter, waiter.keys)
+        self._apart.extend(waiters)
+
+    def _keep_out(self, waiter: _Waiter[Request, Result], keys: Iterable[Hashable]) -> None:
+        """Keep these keys out of batches, for as long as it waits. With the lock."""
         for key in keys:
-            kept_out = self._kept_out.setdefault(key, _KeptOut())
-            kept_out.count += 1
-            waiter.kept_out.append((key, kept_out))
+            if key not in waiter.kept_out:
+                kept_out = self._kept_out.setdefault(key, _KeptOut())
+                kept_out.count += 1
+                waiter.kept_out[key] = kept_out
+
+    def _keeps_out(self, key: Hashable) -> bool:
+        kept_out = self._kept_out.get(key)
+        return kept_out is not None and not kept_out.let_in
 
     def _let_in(self, waiter: _Waiter[Request, Result], *, quickly: bool = False) -> None:
         """Keep out of batches no longer what it kept out. With the lock."""
-        for key, kept_out in waiter.kept_out:
+        for key, kept_out in waiter.kept_out.items():
             kept_out.count -= 1
-            # If this one found nothing in its way, the next need not be alone.
-            if (quickly or kept_out.count == 0) and self._kept_out.get(key) is kept_out:
+            if kept_out.count == 0 and not kept_out.locked_at:
+                del self._kept_out[key]
+            elif quickly and not kept_out.was_let_in:
+                # This one found nothing in its way, so the next need not be alone. Once: it may
+                # have had nothing to do with what is locked, such as a course it had before.
+                kept_out.let_in = True
+
+    def _forget(self) -> None:
+        """Forget what was locked a while ago, and nobody waits for. With the lock."""
+        past = time.monotonic() - MEMORY
+        for key, kept_out in list(self._kept_out.items()):
+            if kept_out.count == 0 and kept_out.locked_at < past:
                 del self._kept_out[key]
 
 
-def _doubt(waiter: "_Waiter[Request, Result]") -> float:
-    """The less, the sooner it is its turn: how often was locked what shares a key with it?
+def _doubt(waiter: "_Waiter[Request, Result]") -> list[float]:
+    """Whose is the least, has its turn: when was locked what shares keys with it?
 
-    Those that were found locked take turns, behind all others.
+    So all that is locked is tried in turn, however many want it, and what only shares
+    something with that comes before what shares more.
     """
-    if waiter.found_locked:
-        return math.inf
-    return sum(kept_out.found_locked for _, kept_out in waiter.kept_out)
+    times = [kept_out.locked_at for kept_out in waiter.kept_out.values() if kept_out.locked_at]
+    return sorted(times, reverse=True)
 
 
 def _own(error: Exception | None) -> Exception | None:

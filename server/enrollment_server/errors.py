@@ -144,8 +144,8 @@ class Conflict(EnrollmentError):
         super().__init__("Concurrent changes got in the way; try again.")
 
 
-class Locked(Conflict):
-    """Others have locked what was needed, and have not let go of it for a while."""
+class Locked(Exception):
+    """Others have locked what was needed, for a while now. It is tried again; no caller is told."""
 
 
 class Overloaded(EnrollmentError):

@@ -6,6 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
+from enrollment_server import batching
 from enrollment_server.batching import Batcher
 from enrollment_server.coroutines import wait
 from enrollment_server.deadline import NEVER, Deadline
@@ -23,6 +24,9 @@ class Work:
         self.gates: dict[str, threading.Event] = {}
         self.locked: dict[str, threading.Event] = {}
         self.errors: dict[str, Exception] = {}
+        self.most_at_once = 0
+        self._at_once = 0
+        self._lock = threading.Lock()
 
     def hold(self, request: str) -> threading.Event:
         """Have what this request is in wait until the event is set."""
@@ -33,6 +37,16 @@ class Work:
         return self.locked.setdefault(request, threading.Event())
 
     def __call__(self, requests: Sequence[str], deadline: Deadline) -> list[str]:
+        with self._lock:
+            self._at_once += 1
+            self.most_at_once = max(self.most_at_once, self._at_once)
+        try:
+            return self._do(requests, deadline)
+        finally:
+            with self._lock:
+                self._at_once -= 1
+
+    def _do(self, requests: Sequence[str], deadline: Deadline) -> list[str]:
         self.deadlines.append(deadline)
         self.batches.append(list(requests))
         if deadline.over:
@@ -64,6 +78,13 @@ class Waiting:
 
     def begin(self, request: str, deadline: Deadline = NEVER) -> "Future[str]":
         return self._threads.submit(self.answer, request, deadline)
+
+    def forgot_everything(self) -> bool:
+        """Whether nothing is kept out of batches, when what was locked is forgotten."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(batching, "MEMORY", 0)
+            self.batcher.look()
+        return self.batcher._kept_out == {}
 
     def begin_behind(
         self, first: str, *others: str, deadline: Deadline = NEVER

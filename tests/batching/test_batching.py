@@ -224,7 +224,7 @@ class TestLocked:
         assert not futures[2].done()
         locked.set()
         assert results(futures) == ["A", "B", "C", "D"]
-        assert waiting.batcher._kept_out == {}
+        assert waiting.forgot_everything()
 
     @pytest.fixture
     def blocked(self, work: Work, waiting: Waiting) -> "Future[str]":
@@ -259,7 +259,26 @@ class TestLocked:
         assert ["b", "c3"] in work.batches
         work.locked["c1"].set()
         assert blocked.result(timeout=10) == "C1"
-        assert waiting.batcher._kept_out == {}
+        assert waiting.forgot_everything()
+
+    def test_that_happens_once(self, work: Work, blocked: "Future[str]", waiting: Waiting) -> None:
+        assert waiting.answer("c2") == "C2"
+        work.lock("c3")
+        another = waiting.begin("c3")
+        wait_until(lambda: work.batches.count(["c3"]) >= 2)
+
+        assert waiting.answer("c4") == "C4"
+        gate = work.hold("a")
+        futures = waiting.begin_behind("a", "b", "c5")
+        gate.set()
+
+        assert results(futures) == ["A", "B", "C5"]
+        assert ["b"] in work.batches
+        assert ["c5"] in work.batches
+        for request in ("c1", "c3"):
+            work.locked[request].set()
+        assert results([blocked, another]) == ["C1", "C3"]
+        assert waiting.forgot_everything()
 
     def test_many_that_wait_for_it_keep_few_threads_and_nobody_else(
         self, work: Work, batcher_of: MakeBatcher
@@ -271,7 +290,7 @@ class TestLocked:
         blocked = [waiting.begin(request) for request in wanting]
         wait_until(lambda: all([request] in work.batches for request in wanting))
 
-        assert waiting.batcher._alone <= MOST_ALONE
+        assert work.most_at_once <= 1 + MOST_ALONE  # a batch, and those
         assert waiting.answer("c99") == "C99"
         assert waiting.answer("d") == "D"
         for request in wanting:
@@ -291,10 +310,47 @@ class TestLocked:
 
         assert other.result(timeout=10) == "D"
         before = work.batches[: work.batches.index(["d"])]
-        assert len(before) <= len([["a"], [*wanting, "d"]]) + MOST_ALONE
+        # While it began, one more may have had its turn.
+        assert len(before) <= len([["a"], [*wanting, "d"]]) + MOST_ALONE + 1
         for request in wanting:
             work.locked[request].set()
         assert results(blocked) == [request.upper() for request in wanting]
+
+    def test_what_is_locked_is_tried_in_turn_however_many_want_it(
+        self, work: Work, waiting: Waiting
+    ) -> None:
+        wanting = [*(f"c{number}" for number in range(20)), "d"]
+        for request in wanting:
+            work.lock(request)
+        futures = [waiting.begin(request) for request in wanting]
+        wait_until(lambda: all([request] in work.batches for request in wanting))
+
+        before = len(work.batches)
+        work.locked["d"].set()
+
+        assert futures[-1].result(timeout=10) == "D"
+        assert len(work.batches) - before <= 3 * MOST_ALONE
+        for request in wanting:
+            work.locked[request].set()
+        assert results(futures) == [request.upper() for request in wanting]
+
+    def test_what_was_locked_when_its_caller_left_is_remembered_for_a_while(
+        self, work: Work, waiting: Waiting
+    ) -> None:
+        caller = Leaving()
+        work.lock("c1")
+        blocked = waiting.begin("c1", caller.deadline)
+        wait_until(lambda: len(work.batches) >= 2)
+        caller.leave()
+        assert isinstance(blocked.exception(timeout=10), DeadlineExceeded)
+
+        gate = work.hold("a")
+        futures = waiting.begin_behind("a", "b", "c2")
+        gate.set()
+
+        assert results(futures) == ["A", "B", "C2"]
+        assert ["b"] in work.batches
+        assert waiting.forgot_everything()
 
     def test_who_waits_for_it_for_too_long_is_told_that_nothing_was_done(
         self, work: Work, blocked: "Future[str]", waiting: Waiting
@@ -314,7 +370,7 @@ class TestLocked:
         assert not blocked.done()
         work.locked["c1"].set()
         assert blocked.result(timeout=10) == "C1"
-        assert waiting.batcher._kept_out == {}
+        assert waiting.forgot_everything()
 
 
 def test_everybody_is_answered_whatever_happens(
@@ -358,5 +414,5 @@ def test_everybody_is_answered_whatever_happens(
         ended.set()
         looking.join()
     wait_until(lambda: not batcher._at_work)
-    left = (batcher._waiting, batcher._batch, batcher._apart, batcher._alone, batcher._kept_out)
-    assert not any(left)
+    assert not any((batcher._waiting, batcher._batch, batcher._apart, batcher._alone))
+    assert Waiting(batcher, threads).forgot_everything()

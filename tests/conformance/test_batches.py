@@ -2,13 +2,14 @@
 
 import threading
 import time
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
 import pytest
 from sqlalchemy import URL, text
 
-from enrollment import CourseNotFound, EnrollmentClient, EnrollmentError, Outcome
+from enrollment import CourseNotFound, DeadlineExceeded, EnrollmentClient, Outcome
 from enrollment_server.db import backends
 from enrollment_server.db.bulk import Bulk
 from enrollment_server.settings import Limits
@@ -63,53 +64,122 @@ def test_without_batches_the_answers_are_the_same(url: URL) -> None:
         assert [taken.course.id for taken in callers.one().list_student_courses("ada")] == ["c01"]
 
 
-@pytest.mark.parametrize("lock", ["an association", "a student", "a course"])
-def test_a_row_that_is_locked_for_long_delays_only_those_who_want_it(
-    postgresql_databases: Databases, lock: str
-) -> None:
-    """However many they are: more than there are threads, and than there are connections."""
+LOCKS = {
+    "an association": "INSERT INTO student_courses VALUES ('s0', 'c00', now())",
+    "a student": "SELECT FROM students WHERE id = 's0' FOR UPDATE",
+    "a course": "DELETE FROM courses WHERE id = 'c00'",
+}
+
+
+@pytest.fixture
+def students() -> list[str]:
+    """More than there are threads, and than there are connections."""
+    return [f"s{number}" for number in range(70)]
+
+
+@pytest.fixture
+def locked(
+    request: pytest.FixtureRequest, postgresql_databases: Databases, students: list[str]
+) -> Iterator[URL]:
+    """A database of which another client has locked a row."""
     url = postgresql_databases.fresh()
     insert_students_and_courses(url, *COURSES)
     engine = backends.create_engine(url)
-    students = [f"s{number}" for number in range(70)]
     Bulk(engine).upsert_students([(student, student, None) for student in students])
-    locking = {
-        "an association": "INSERT INTO student_courses VALUES ('s0', 'c00', now())",
-        "a student": "SELECT FROM students WHERE id = 's0' FOR UPDATE",
-        "a course": "DELETE FROM courses WHERE id = 'c00'",
-    }
+    Bulk(engine).associate([("s1", "c03")])
+    with engine.connect() as connection, connection.begin() as transaction:
+        connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
+        for statement in request.param:
+            connection.execute(text(statement))
+        yield url
+        transaction.rollback()
+    engine.dispose()
+
+
+@pytest.mark.parametrize(
+    ("locked", "wanted"),
+    [
+        pytest.param([statement], "one course" if lock == "a course" else "one student", id=lock)
+        for lock, statement in LOCKS.items()
+    ],
+    indirect=["locked"],
+)
+def test_a_row_that_is_locked_for_long_delays_only_those_who_want_it(
+    locked: URL, wanted: str, students: list[str]
+) -> None:
+    """However many they are."""
+    wanting_students = students if wanted == "one course" else ["s0"] * len(students)
     flags = ["--threads", str(len(students) - 10), "--pool", "8"]
     with (
-        serving_process(EXECUTABLE, url, *flags) as server,
-        engine.connect() as connection,
+        serving_process(EXECUTABLE, locked, *flags) as server,
+        EnrollmentClient(server.address, retry=None) as client,
         ThreadPoolExecutor(len(students)) as threads,
-        EnrollmentClient(server.address) as client,
     ):
-        connection.execute(text("SET idle_in_transaction_session_timeout = 0"))
-        connection.execute(text(locking[lock]))
 
-        def want(student: str) -> EnrollmentError | None:
-            """How it was refused, as it should be."""
-            try:
-                client.associate_courses(student, ["c00", "c02"], timeout=6)
-            except EnrollmentError as error:
-                return error
-            return None
+        def want(student: str) -> None:
+            with pytest.raises(DeadlineExceeded):
+                client.associate_courses(student, ["c00", "c02"], timeout=5)
 
-        wanting = [
-            threads.submit(want, student if lock == "a course" else "s0") for student in students
-        ]
-        took = []
-        while not any(future.done() for future in wanting):
-            start = time.monotonic()
-            client.associate_courses("bob", ["c01", "c02"])
-            client.remove_course("bob", "c01")
-            list(client.list_student_courses("bob"))
-            took.append(time.monotonic() - start)
+        wanting = [threads.submit(want, student) for student in wanting_students]
+        took = time_of_others(client, until=lambda: any(future.done() for future in wanting))
+        for future in wanting:
+            future.result(timeout=20)
+    check_delays(took)
 
-        assert all(future.result(timeout=20) for future in wanting)
-        connection.rollback()
-        client.associate_courses("s0", ["c00"])
-    engine.dispose()
-    assert len(took) > 100
+
+@pytest.mark.parametrize(
+    "locked",
+    [[LOCKS["an association"], "SELECT FROM student_courses WHERE student_id = 's1' FOR UPDATE"]],
+    ids=["an association to make, and one to remove"],
+    indirect=True,
+)
+def test_so_it_is_with_several_rows_and_few_connections(locked: URL) -> None:
+    with (
+        serving_process(EXECUTABLE, locked, "--pool", "5") as server,
+        EnrollmentClient(server.address, retry=None) as client,
+        ThreadPoolExecutor(8) as threads,
+    ):
+
+        def want_to_associate() -> None:
+            with pytest.raises(DeadlineExceeded):
+                client.associate_courses("s0", ["c00"], timeout=3)
+
+        def want_to_remove() -> None:
+            with pytest.raises(DeadlineExceeded):
+                client.remove_course("s1", "c03", timeout=3)
+
+        wanting = [threads.submit(act) for act in [want_to_associate, want_to_remove] * 4]
+        took = time_of_others(client, until=lambda: any(future.done() for future in wanting))
+        for future in wanting:
+            future.result(timeout=20)
+    check_delays(took)
+
+
+def time_of_others(client: EnrollmentClient, until: Callable[[], bool]) -> list[float]:
+    """How long calls take that want nothing of what is locked, in seconds."""
+    took = []
+    while not until():
+        start = time.monotonic()
+        client.associate_courses("bob", ["c01", "c02"])
+        client.remove_course("bob", "c01")
+        list(client.list_student_courses("bob"))
+        took.append(time.monotonic() - start)
+    return took
+
+
+def check_delays(took: Sequence[float]) -> None:
+    """Some were delayed, once, by some tenths of a second."""
     assert max(took) < 1
+    assert sorted(took)[-10] < 0.1
+
+
+@pytest.mark.parametrize("locked", [[LOCKS["a student"]]], ids=["a student"], indirect=True)
+def test_without_batches_who_wants_a_locked_row_is_told_that_nothing_was_done(locked: URL) -> None:
+    with (
+        serving_process(EXECUTABLE, locked, "--batch-size", "1") as server,
+        EnrollmentClient(server.address, retry=None) as client,
+    ):
+        for _ in range(5):
+            with pytest.raises(DeadlineExceeded) as refusal:
+                client.associate_courses("s0", ["c00"], timeout=0.6)
+            assert refusal.value.reason == "DEADLINE_EXCEEDED"

@@ -93,6 +93,17 @@ class TestLockedRow:
         with pytest.raises((Conflict, DeadlineExceeded)):
             Database(engine).run(work, Deadline(0.05))
 
+    def test_leaves_as_many_attempts_for_conflicts(self, engine: Engine) -> None:
+        _, conflicting = failing(ATTEMPTS - 1, CONFLICTS[0])
+        locked = iter([self.ERROR] * ATTEMPTS)
+
+        def work(unit: Unit) -> str:
+            for error in locked:
+                raise error
+            return conflicting(unit)
+
+        assert Database(engine).run(work, NEVER) == "done"
+
     def test_is_given_up_at_once_by_who_is_not_patient(self, engine: Engine) -> None:
         attempts, work = failing(1, self.ERROR)
 

@@ -118,7 +118,7 @@ def linearizable(history: Iterable[Call], initial: State = frozenset()) -> bool:
         ]
         for place, (answer, starts) in enumerate(kinds):
             count = happened[place]
-            if count < len(starts) and starts[count] < first_end:
+            if count < len(starts) and starts[count] <= first_end:
                 after = answer.apply(state)
                 if after != state:
                     counts = (*happened[:place], count + 1, *happened[place + 1 :])

@@ -1,9 +1,7 @@
 """Units of work on a database: reads in autocommit, writes in a transaction, retried."""
 
-import itertools
 import logging
 import random
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -16,8 +14,9 @@ from sqlalchemy.pool import QueuePool
 from enrollment_server.db import faults
 from enrollment_server.db.backends import CONNECT_TIMEOUT, backend_of, reading
 from enrollment_server.db.connecting import connecting_until
+from enrollment_server.db.slots import Slots
 from enrollment_server.db.watch import Watch
-from enrollment_server.deadline import NEVER, TICK, Deadline
+from enrollment_server.deadline import NEVER, Deadline
 from enrollment_server.errors import Conflict, DatabaseUnavailable, DeadlineExceeded, Locked
 from enrollment_server.metrics import Metrics
 
@@ -51,14 +50,14 @@ class Database:
         self.reading = reading(engine)
         self.transaction_status = backend.transaction_status
         self.watch = Watch(backend.cancel) if backend.cancel else None
-        self._slots = threading.BoundedSemaphore(self._pool.size())
+        self._slots = Slots(self._pool.size())
         self.away = False
 
     def run(self, work: "Callable[[Unit], T]", deadline: Deadline, *, patient: bool = True) -> T:
         """Run a unit of work, as a whole again if others got in its way.
 
-        Unless it is `patient`, it gives up, with Locked, when a row has been locked by
-        others for LOCK_TIMEOUT.
+        It waits for rows that others have locked as long as the deadline lasts. Unless it is
+        `patient`: then it gives up, with Locked, when that has lasted for LOCK_TIMEOUT.
 
         It may look first, in `Unit.reading`, and write then, in one `Unit.transaction`:
         rows that it saw and that are gone when it refers to them are such a case. So is a
@@ -70,7 +69,8 @@ class Database:
         """
         unit = Unit(self, deadline)
         lost: SQLAlchemyError | None = None
-        for failures in itertools.count(1):
+        failures = 0  # what is locked is none: the deadline is the only end to waiting for that
+        while True:
             try:
                 return work(unit)
             except DeadlineExceeded:
@@ -84,10 +84,10 @@ class Database:
                 conflict = (
                     locked or faults.is_conflict(error) or faults.is_foreign_key_violation(error)
                 )
+                failures += not locked
                 pause = _pause(failures)
                 again = (
-                    # What is locked is waited for: the deadline is the only end to that.
-                    (failures < ATTEMPTS or locked)
+                    failures < ATTEMPTS
                     and pause < deadline.remaining()
                     and not self.away
                     and (patient or not locked)
@@ -97,15 +97,16 @@ class Database:
                         self.metrics.conflicts_retried.inc()
                     # At once, it would meet the same transaction, or the same restart.
                     time.sleep(pause)
+                elif locked:
+                    raise (DeadlineExceeded if patient else Locked) from error
                 elif conflict:
-                    raise (Locked if locked else Conflict) from error
+                    raise Conflict from error
                 elif faults.is_cancelled(error) and deadline.over:
                     raise DeadlineExceeded from error
                 elif faults.is_unavailable(error):
                     raise _unavailable(error) from error
                 else:
                     raise faults.UnexpectedError(error) from None
-        raise AssertionError("it counts for ever")
 
     def prepare(self) -> None:
         """Make the first connection, before anybody waits for one.
@@ -135,16 +136,14 @@ class Database:
         The pool itself would know no deadline. Raises DatabaseUnavailable, also after
         CONNECT_TIMEOUT.
         """
-        waited = 0.0
-        while not self._slots.acquire(timeout=TICK):
-            waited += TICK
-            if self.away or deadline.over or waited > CONNECT_TIMEOUT:
-                logger.warning("no connection to the database was free in time")
-                raise DatabaseUnavailable
+        end = time.monotonic() + CONNECT_TIMEOUT
+        if not self._slots.take(lambda: self.away or deadline.over or time.monotonic() > end):
+            logger.warning("no connection to the database was free in time")
+            raise DatabaseUnavailable
         try:
             yield
         finally:
-            self._slots.release()
+            self._slots.give_back()
 
     def went_away(self) -> None:
         """Refuse all work from now on, what is under way too: nobody answers there.

@@ -85,7 +85,7 @@ class _Found(NamedTuple):
 class Enrollments:
     """The association table and what it refers to.
 
-    All that is not `patient` gives up soon on rows that others have locked: it is Locked.
+    What is not `patient` gives up soon on rows that others have locked, with Locked.
 
     Methods raise Conflict and DeadlineExceeded: then nothing was written; and
     DatabaseUnavailable: then, if the database went away in a commit, it is not known.

@@ -149,12 +149,12 @@ class _Arrived:
                 call.caller = guard.name(self._context, self._metadata)
                 guard.check(call.caller, call.method)
             request = _decode(self._handler, encoded)
+            call.student_id = request.student_id if is_id(request.student_id) else ""
+            answer = await coroutine_of(self._handler.unary_unary, request, self._context)
+            response: bytes = self._handler.response_serializer(answer)
         except Exception as error:  # noqa: BLE001 - a defect is answered, too
             refuse(self._context, refusal(error))
             return b""
-        call.student_id = request.student_id if is_id(request.student_id) else ""
-        answer = await coroutine_of(self._handler.unary_unary, request, self._context)
-        response: bytes = self._handler.response_serializer(answer)
         return response
 
     def _finish(self, response_size: int = 0) -> None:
