@@ -15,7 +15,7 @@ from functools import partial
 from typing import Generic, Protocol, TypeVar
 
 from enrollment_server.coroutines import Pause
-from enrollment_server.deadline import Deadline, LastDeadline
+from enrollment_server.deadline import TICK, Deadline, LastDeadline
 from enrollment_server.errors import DatabaseUnavailable, DeadlineExceeded, Locked
 
 Request = TypeVar("Request")
@@ -200,7 +200,11 @@ class Batcher(Generic[Request, Result]):
         error: Exception | None = RuntimeError("work ended without an answer")
         start = time.monotonic()
         try:
-            error = self._try([waiter], waiter.deadline)
+            if _doubt(waiter) and waiter.deadline.remaining() < TICK:
+                # To connect, perhaps, takes as long: that says nothing of the database.
+                error = DeadlineExceeded()
+            else:
+                error = self._try([waiter], waiter.deadline)
         finally:
             locked = isinstance(error, Locked)
             with self._lock:
