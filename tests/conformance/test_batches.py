@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from typing import NamedTuple
 
 import pytest
 from sqlalchemy import URL, text
@@ -77,22 +78,27 @@ def students() -> list[str]:
     return [f"s{number}" for number in range(70)]
 
 
+class LockedDatabase(NamedTuple):
+    url: URL
+    unlock: Callable[[], None]
+
+
 @pytest.fixture
 def locked(
     request: pytest.FixtureRequest, postgresql_databases: Databases, students: list[str]
-) -> Iterator[URL]:
+) -> Iterator[LockedDatabase]:
     """A database of which another client has locked a row."""
     url = postgresql_databases.fresh()
     insert_students_and_courses(url, *COURSES)
     engine = backends.create_engine(url)
     Bulk(engine).upsert_students([(student, student, None) for student in students])
     Bulk(engine).associate([("s1", "c03")])
-    with engine.connect() as connection, connection.begin() as transaction:
+    with engine.connect() as connection:
+        transaction = connection.begin()
         connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
         for statement in request.param:
             connection.execute(text(statement))
-        yield url
-        transaction.rollback()
+        yield LockedDatabase(url, transaction.rollback)
     engine.dispose()
 
 
@@ -105,13 +111,13 @@ def locked(
     indirect=["locked"],
 )
 def test_a_row_that_is_locked_for_long_delays_only_those_who_want_it(
-    locked: URL, wanted: str, students: list[str]
+    locked: LockedDatabase, wanted: str, students: list[str]
 ) -> None:
     """However many they are."""
     wanting_students = students if wanted == "one course" else ["s0"] * len(students)
     flags = ["--threads", str(len(students) - 10), "--pool", "8"]
     with (
-        serving_process(EXECUTABLE, locked, *flags) as server,
+        serving_process(EXECUTABLE, locked.url, *flags) as server,
         EnrollmentClient(server.address, retry=None) as client,
         ThreadPoolExecutor(len(students)) as threads,
     ):
@@ -124,6 +130,8 @@ def test_a_row_that_is_locked_for_long_delays_only_those_who_want_it(
         took = time_of_others(client, until=lambda: any(future.done() for future in wanting))
         for future in wanting:
             future.result(timeout=20)
+        locked.unlock()
+        client.associate_courses("s0", ["c00"])
     check_delays(took)
 
 
@@ -133,9 +141,9 @@ def test_a_row_that_is_locked_for_long_delays_only_those_who_want_it(
     ids=["an association to make, and one to remove"],
     indirect=True,
 )
-def test_so_it_is_with_several_rows_and_few_connections(locked: URL) -> None:
+def test_so_it_is_with_several_rows_and_few_connections(locked: LockedDatabase) -> None:
     with (
-        serving_process(EXECUTABLE, locked, "--pool", "5") as server,
+        serving_process(EXECUTABLE, locked.url, "--pool", "5") as server,
         EnrollmentClient(server.address, retry=None) as client,
         ThreadPoolExecutor(8) as threads,
     ):
@@ -174,9 +182,11 @@ def check_delays(took: Sequence[float]) -> None:
 
 
 @pytest.mark.parametrize("locked", [[LOCKS["a student"]]], ids=["a student"], indirect=True)
-def test_without_batches_who_wants_a_locked_row_is_told_that_nothing_was_done(locked: URL) -> None:
+def test_without_batches_who_wants_a_locked_row_is_told_that_nothing_was_done(
+    locked: LockedDatabase,
+) -> None:
     with (
-        serving_process(EXECUTABLE, locked, "--batch-size", "1") as server,
+        serving_process(EXECUTABLE, locked.url, "--batch-size", "1") as server,
         EnrollmentClient(server.address, retry=None) as client,
     ):
         for _ in range(5):
