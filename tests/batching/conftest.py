@@ -36,6 +36,14 @@ class Work:
         """Have others lock what this request needs until the event is set."""
         return self.locked.setdefault(request, threading.Event())
 
+    def lock_all(self, requests: Sequence[str]) -> None:
+        for request in requests:
+            self.lock(request)
+
+    def unlock_all(self) -> None:
+        for locked in self.locked.values():
+            locked.set()
+
     def __call__(self, requests: Sequence[str], deadline: Deadline) -> list[str]:
         with self._lock:
             self._at_once += 1
@@ -109,6 +117,10 @@ def call_threads() -> Iterator[CallThreads]:
     threads = CallThreads(40)
     yield threads
     threads.stop()
+
+
+def results(futures: "list[Future[str]]") -> list[str]:
+    return [future.result(timeout=10) for future in futures]
 
 
 MakeBatcher = Callable[..., Waiting]
