@@ -118,7 +118,8 @@ class Enrollments:
             with unit.reading() as connection:
                 for size, rows in sizes.items():
                     parameters = {**self._asked_pages.parameters(rows), "size": size}
-                    for number, courses in self._list_pages.rows(connection, parameters):
+                    [[found]] = self._list_pages.rows(connection, parameters)
+                    for number, courses in found or ():
                         pages[number] = _page(courses or (), requests[number].size)
             return pages
 

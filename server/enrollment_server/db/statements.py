@@ -132,7 +132,7 @@ class Statements:
     def _list_pages(self) -> Select[Any]:
         """Of each page asked for whose student exists: its number, and its courses.
 
-        `size` is how many courses a page has at most. They come as one value, a JSON array:
+        `size` is how many courses a page has at most. All of it is one value, a JSON array:
         drivers hand over rows one by one, and every time other threads may take over.
         """
         asked = self.pages.table
@@ -157,10 +157,9 @@ class Statements:
             .scalar_subquery()
         )
         row = self._backend.json_array(page.c.course_id, course, page.c.create_time)
-        rows = (
-            select(self._backend.json_array_of_rows(row, type_=JSON))
-            .select_from(page)
-            .scalar_subquery()
-        )
+        rows = select(self._backend.json_array_of_rows(row)).select_from(page).scalar_subquery()
         known = asked.join(students, students.c.id == asked.c.student_id)
-        return select(asked.c.number, rows).select_from(known)
+        pages = self._backend.json_array_of_rows(
+            self._backend.json_array(asked.c.number, rows), type_=JSON
+        )
+        return select(pages).select_from(known)
