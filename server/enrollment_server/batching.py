@@ -17,13 +17,13 @@ from typing import Generic, Protocol, TypeVar
 from enrollment_server.coroutines import Pause
 from enrollment_server.deadline import TICK, Deadline, LastDeadline
 from enrollment_server.errors import DatabaseUnavailable, DeadlineExceeded, Locked
+from enrollment_server.kept_out import Hold, KeptOut
 
 Request = TypeVar("Request")
 Result = TypeVar("Result")
 
 MOST_ALONE = 3  # requests of a batcher that are worked on alone at a time
 QUICKLY = 0.1  # seconds in which a request is answered that nothing is in the way of
-MEMORY = 1.0  # seconds for which it is known what was locked
 
 
 class Threads(Protocol):
@@ -46,18 +46,9 @@ class _Waiter(Generic[Request, Result]):
         self.keys = keys
         self.deadline = deadline
         self.context = contextvars.copy_context()  # with the span that work is a part of
-        self.kept_out: dict[Hashable, _KeptOut] = {}
+        self.hold = Hold()
         self.error: Exception | None = None
         self.told = Pause()
-
-
-class _KeptOut:
-    """A key that is kept out of batches, by so many who are to be worked on alone."""
-
-    count = 0
-    locked_at = 0.0  # when one of those was last found locked
-    let_in = False  # again, since one of those found nothing in its way
-    was_let_in = False  # before, and then a batch failed with it
 
 
 class Batcher(Generic[Request, Result]):
@@ -93,7 +84,7 @@ class Batcher(Generic[Request, Result]):
         self._batch: list[_Waiter[Request, Result]] = []  # who waits for that one
         self._apart: list[_Waiter[Request, Result]] = []  # who is to be worked on alone
         self._alone = 0  # how many of those are worked on
-        self._kept_out: dict[Hashable, _KeptOut] = {}
+        self._kept_out = KeptOut()
 
     async def answer(self, request: Request, deadline: Deadline) -> Result:
         """The result for this request. Raises what `work` raises.
@@ -113,7 +104,7 @@ class Batcher(Generic[Request, Result]):
     def look(self) -> None:
         """Wait no longer for what is over. To be called as often as that is to be noticed."""
         with self._lock:
-            self._forget()
+            self._kept_out.forget()
             # For one in a batch of its own, the work ends with the deadline, and knows more.
             present = [*self._waiting, *self._apart, *(self._batch if self._batch[1:] else ())]
         for waiter in present:
@@ -132,7 +123,7 @@ class Batcher(Generic[Request, Result]):
                 return True
         if waiter in self._apart:
             self._apart.remove(waiter)
-            self._let_in(waiter)
+            self._kept_out.let_in(waiter.hold)
             waiter.error = DeadlineExceeded()
             return True
         return False
@@ -143,11 +134,11 @@ class Batcher(Generic[Request, Result]):
             self._at_work = True
             self._threads.run(self._work_together)
         while self._apart:
-            waiter = min(self._apart, key=_doubt)
+            doubt, place = min((w.hold.doubt(), n) for n, w in enumerate(self._apart))
             # The last place is for one that may find nothing in its way.
-            if self._alone >= (MOST_ALONE - 1 if _doubt(waiter) else MOST_ALONE):
+            if self._alone >= (MOST_ALONE - 1 if doubt else MOST_ALONE):
                 break
-            self._apart.remove(waiter)
+            waiter = self._apart.pop(place)
             self._alone += 1
             self._threads.run(partial(self._work_alone, waiter))
 
@@ -190,8 +181,8 @@ class Batcher(Generic[Request, Result]):
                 self._threads.run(waiter.told.go_on)
                 continue
             self._waiting.popleft()
-            if kept_out := [key for key in waiter.keys if self._keeps_out(key)]:
-                self._keep_out(waiter, kept_out)
+            if kept_out := self._kept_out.among(waiter.keys):
+                self._kept_out.keep(waiter.hold, kept_out)
                 self._apart.append(waiter)
             else:
                 self._batch.append(waiter)
@@ -200,7 +191,7 @@ class Batcher(Generic[Request, Result]):
         error: Exception | None = RuntimeError("work ended without an answer")
         start = time.monotonic()
         try:
-            if _doubt(waiter) and waiter.deadline.remaining() < TICK:
+            if waiter.hold.doubt() and waiter.deadline.remaining() < TICK:
                 # To connect, perhaps, takes as long: that says nothing of the database.
                 error = DeadlineExceeded()
             else:
@@ -211,13 +202,12 @@ class Batcher(Generic[Request, Result]):
                 self._alone -= 1
                 if locked:
                     # Not only what it shared: that need not be what is locked.
-                    self._keep_out(waiter, waiter.keys)
-                    for kept_out in waiter.kept_out.values():
-                        kept_out.locked_at = time.monotonic()
+                    self._kept_out.keep(waiter.hold, waiter.keys)
+                    waiter.hold.found_locked()
                     self._apart.append(waiter)
                 else:
                     quickly = error is None and time.monotonic() - start < QUICKLY
-                    self._let_in(waiter, quickly=quickly)
+                    self._kept_out.let_in(waiter.hold, quickly=quickly)
                 self._begin()
             if not locked:
                 waiter.error = error
@@ -240,52 +230,9 @@ class Batcher(Generic[Request, Result]):
     def _set_apart(self, waiters: Sequence[_Waiter[Request, Result]]) -> None:
         """Have those of a batch that failed worked on alone. With the lock."""
         for waiter in waiters:
-            for key in waiter.keys:
-                kept_out = self._kept_out.get(key)
-                if kept_out and kept_out.let_in:
-                    kept_out.let_in, kept_out.was_let_in = False, True
-            self._keep_out(waiter, waiter.keys)
+            self._kept_out.failed(waiter.keys)
+            self._kept_out.keep(waiter.hold, waiter.keys)
         self._apart.extend(waiters)
-
-    def _keep_out(self, waiter: _Waiter[Request, Result], keys: Iterable[Hashable]) -> None:
-        """Keep these keys out of batches, for as long as it waits. With the lock."""
-        for key in keys:
-            if key not in waiter.kept_out:
-                kept_out = self._kept_out.setdefault(key, _KeptOut())
-                kept_out.count += 1
-                waiter.kept_out[key] = kept_out
-
-    def _keeps_out(self, key: Hashable) -> bool:
-        kept_out = self._kept_out.get(key)
-        return kept_out is not None and not kept_out.let_in
-
-    def _let_in(self, waiter: _Waiter[Request, Result], *, quickly: bool = False) -> None:
-        """Keep out of batches no longer what it kept out. With the lock."""
-        for key, kept_out in waiter.kept_out.items():
-            kept_out.count -= 1
-            if kept_out.count == 0 and not kept_out.locked_at:
-                del self._kept_out[key]
-            elif quickly and not kept_out.was_let_in:
-                # This one found nothing in its way, so the next need not be alone. Once: it may
-                # have had nothing to do with what is locked, such as a course it had before.
-                kept_out.let_in = True
-
-    def _forget(self) -> None:
-        """Forget what was locked a while ago, and nobody waits for. With the lock."""
-        past = time.monotonic() - MEMORY
-        for key, kept_out in list(self._kept_out.items()):
-            if kept_out.count == 0 and kept_out.locked_at < past:
-                del self._kept_out[key]
-
-
-def _doubt(waiter: "_Waiter[Request, Result]") -> list[float]:
-    """Whose is the least, has its turn: when was locked what shares keys with it?
-
-    So all that is locked is tried in turn, however many want it, and what only shares
-    something with that comes before what shares more.
-    """
-    times = [kept_out.locked_at for kept_out in waiter.kept_out.values() if kept_out.locked_at]
-    return sorted(times, reverse=True)
 
 
 def _own(error: Exception | None) -> Exception | None:

@@ -6,7 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
-from enrollment_server import batching
+from enrollment_server import kept_out
 from enrollment_server.batching import Batcher
 from enrollment_server.coroutines import wait
 from enrollment_server.deadline import NEVER, Deadline
@@ -90,9 +90,9 @@ class Waiting:
     def forgot_everything(self) -> bool:
         """Whether nothing is kept out of batches, when what was locked is forgotten."""
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(batching, "MEMORY", 0)
+            patch.setattr(kept_out, "MEMORY", 0)
             self.batcher.look()
-        return self.batcher._kept_out == {}
+        return self.batcher._kept_out._keys == {}
 
     def begin_behind(
         self, first: str, *others: str, deadline: Deadline = NEVER
