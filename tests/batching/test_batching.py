@@ -2,13 +2,14 @@
 
 import random
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
 
 import pytest
 
+from enrollment_server import batching
 from enrollment_server.batching import Batcher
 from enrollment_server.coroutines import wait
 from enrollment_server.deadline import NEVER, Deadline
@@ -249,3 +250,65 @@ def test_everybody_is_answered_whatever_happens(
     wait_until(lambda: not batcher._at_work)
     assert not any((batcher._waiting, batcher._batch, batcher._apart, batcher._alone))
     assert Waiting(batcher, threads).forgot_everything()
+
+
+@pytest.fixture
+def told_in_a_row(work: Work, threads: ThreadPoolExecutor) -> Callable[[], list[int]]:
+    """How many of a batch of three are told before somebody else has a turn, each time."""
+
+    def measure() -> list[int]:
+        told: list[int] = []
+
+        class Counting(CallThreads):
+            @contextmanager
+            def undisturbed(self) -> Iterator[None]:
+                told.append(0)
+                yield
+
+        async def answer(request: str) -> None:
+            await batcher.answer(request, NEVER)
+            told[-1] += 1
+
+        call_threads = Counting(3)
+        batcher = Batcher[str, str](
+            work, keys=list, threads=call_threads, size=3, took=lambda _size: None
+        )
+        gate = work.hold("a")
+        first = threads.submit(wait, batcher.answer("a", NEVER))
+        wait_until(lambda: bool(batcher._batch))
+        told.clear()
+        others = [threads.submit(wait, answer(request)) for request in "bcd"]
+        wait_until(lambda: len(batcher._waiting) == 3)
+        gate.set()
+        first.result(timeout=10)
+        for other in others:
+            other.result(timeout=10)
+        call_threads.stop()
+        return [count for count in told if count]
+
+    return measure
+
+
+def test_a_batch_is_told_in_one_go(
+    told_in_a_row: Callable[[], list[int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batching, "SLICE", 10)
+
+    assert told_in_a_row() == [3]
+
+
+def test_others_have_a_turn_when_to_tell_a_batch_takes_long(
+    told_in_a_row: Callable[[], list[int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batching, "SLICE", 0)
+
+    assert told_in_a_row() == [1, 1, 1]
+
+
+def test_nothing_is_paused_for_one_who_called_alone(
+    waiting: Waiting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batching, "PAUSE", -1)  # to sleep for which would raise
+
+    assert results([waiting.begin("a")]) == ["A"]
+    assert results([waiting.begin("b")]) == ["B"]

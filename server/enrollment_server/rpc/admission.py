@@ -6,7 +6,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -42,6 +42,7 @@ class CallThreads(Executor):
         self._awake = 0  # those that take tasks: neither asleep nor blocked
         self._tasks: deque[Task] = deque()
         self._stopping = False
+        self._turn = threading.Lock()
 
     @property
     def busy(self) -> bool:
@@ -84,6 +85,14 @@ class CallThreads(Executor):
         finally:
             with self._lock:
                 self._awake += 1
+
+    def undisturbed(self) -> AbstractContextManager[object]:
+        """Is entered by whoever takes calls, or answers many, and waits for nothing.
+
+        One of them at a time: side by side, they would hand over Python's lock several times
+        for each call.
+        """
+        return self._turn
 
     def stop(self) -> None:
         """End the threads, each after what it is at."""

@@ -59,6 +59,7 @@ class Calls(grpc.ServerInterceptor):
         self.tracer = tracer
         self.silence = silence
         self._prefix = f"/{service}/"
+        self._handlers: dict[str, Handler] = {}  # of our methods, made once for all calls
         # Those of one server are numbers: to make each by chance takes longer than a statement.
         self._request_ids = map((secrets.token_hex(8) + "-{}").format, itertools.count(1))
 
@@ -69,15 +70,20 @@ class Calls(grpc.ServerInterceptor):
     ) -> Handler:
         # This runs in the one thread that takes calls from the port.
         handler = continuation(handler_call_details)
-        if not handler_call_details.method.startswith(self._prefix):
+        path = handler_call_details.method
+        if not path.startswith(self._prefix):
             return self.silence.heard(handler)
         if handler is None:
             return None
-        metadata = handler_call_details.invocation_metadata
-        call = self._call(handler_call_details.method.removeprefix(self._prefix), metadata)
-        return unary_call_handler(_Arrived(self, call, metadata, handler).begin)
+        if path not in self._handlers:
+            method = path.removeprefix(self._prefix)
+            self._handlers[path] = unary_call_handler(
+                lambda unary: _Arrived(self, method, handler, unary).begin()
+            )
+        return self._handlers[path]
 
-    def _call(self, method: str, metadata: Metadata) -> Call:
+    def call(self, method: str, metadata: Metadata) -> Call:
+        """What is known of a call that arrives with this metadata."""
         request_id = trace_id = ""
         for key, value in metadata:
             if key == REQUEST_ID_KEY and isinstance(value, str) and is_id(value):
@@ -90,49 +96,50 @@ class Calls(grpc.ServerInterceptor):
 class _Arrived:
     """A call that has arrived, and what becomes of it, step by step."""
 
-    __slots__ = ("_call", "_calls", "_context", "_handler", "_metadata", "_since", "_unary")
+    __slots__ = ("_call", "_calls", "_context", "_handler", "_since", "_unary")
 
-    _unary: UnaryCall
-    _context: Any
-
-    def __init__(self, calls: Calls, call: Call, metadata: Metadata, handler: Any) -> None:
-        self._calls = calls
-        self._call = call
-        self._metadata = metadata
-        self._handler = handler
+    def __init__(self, calls: Calls, method: str, handler: Any, unary: UnaryCall) -> None:
         self._since = time.monotonic()
+        self._calls = calls
+        self._call = calls.call(method, unary.metadata)
+        self._handler = handler
+        self._unary = unary
+        self._context = unary.context
 
-    def begin(self, unary: UnaryCall) -> None:
+    def begin(self) -> None:
         """In the thread that takes calls."""
-        self._unary, self._context = unary, unary.context
-        self._calls.observer.started(self._call.method)
-        refused = self._calls.admission.refusal()
-        if refused is not None:
-            # As cheaply as can be, for there may be many: without waiting for the request.
-            refuse(self._context, refused)
-            self._finish()
-            unary.answer(None)
-            return
-        self._calls.admission.hold(self._context)
-        self._calls.silence.begins(self._context)
-        unary.receive(self._received)
+        admission = self._calls.admission
+        with admission.threads.undisturbed():
+            self._calls.observer.started(self._call.method)
+            refused = admission.refusal()
+            if refused is not None:
+                # As cheaply as can be, for there may be many: without waiting for the request.
+                refuse(self._context, refused)
+                self._finish()
+                self._unary.answer(None)
+                return
+            admission.hold(self._context)
+            self._calls.silence.begins(self._context)
+            self._unary.receive(self._received)
 
     def _received(self, encoded: bytes | None) -> None:
         """In the thread that takes calls. What bytes mean is not for it to find out."""
-        self._calls.silence.ends(self._context)
-        if encoded is None and not self._context.is_active():  # the caller left without one
-            self._calls.admission.answered(self._context)
-            self._finish()
-            return
-        # Of a request with nothing in it, there is nothing.
-        answer = self._answer(encoded or b"")
-        self._calls.admission.threads.run(partial(coroutines.start, answer))
+        admission = self._calls.admission
+        with admission.threads.undisturbed():
+            self._calls.silence.ends(self._context)
+            if encoded is None and not self._context.is_active():  # the caller left without one
+                admission.answered(self._context)
+                self._finish()
+                return
+            # Of a request with nothing in it, there is nothing.
+            answer = self._answer(encoded or b"")
+            admission.threads.run(partial(coroutines.start, answer))
 
     async def _answer(self, encoded: bytes) -> None:
         response = b""
         try:
             tracer = self._calls.tracer
-            with tracer.span(self._call, self._metadata) if tracer else nullcontext():
+            with tracer.span(self._call, self._unary.metadata) if tracer else nullcontext():
                 response = await self._respond(encoded)
                 self._finish(len(response))
         except BaseException as error:  # noqa: BLE001 - whatever it is, somebody waits
@@ -146,7 +153,7 @@ class _Arrived:
         call.request_size = len(encoded)
         try:
             if guard is not None:
-                call.caller = guard.name(self._context, self._metadata)
+                call.caller = guard.name(self._context, self._unary.metadata)
                 guard.check(call.caller, call.method)
             request = _decode(self._handler, encoded)
             call.student_id = request.student_id if is_id(request.student_id) else ""

@@ -7,7 +7,7 @@ for a malformed request, a BadRequest (AIP-193).
 import functools
 import logging
 import uuid
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, NamedTuple, TypeVar, cast
 
 import grpc
@@ -134,7 +134,8 @@ def refuse(context: grpc.ServicerContext, refusal: Refusal) -> None:
     context.set_trailing_metadata(refusal.trailing_metadata)
 
 
-def reason_of(trailing_metadata: Iterable[tuple[str, str | bytes]]) -> str:
+@functools.lru_cache(maxsize=16)  # when many are refused, it is for the same reason
+def reason_of(trailing_metadata: tuple[tuple[str, str | bytes], ...]) -> str:
     """The reason that a refusal's metadata gives."""
     status, info = Status(), ErrorInfo()
     for key, value in trailing_metadata:

@@ -16,6 +16,7 @@ from typing import Any, cast
 import grpc
 from grpc import _cython, _server
 
+from enrollment_server.calls import Metadata
 from enrollment_server.rpc.admission import DONE
 
 _NO_FLAGS = 0
@@ -35,6 +36,7 @@ class UnaryCall:
         self._event = event
         self._state = state
         self.context: Any = server._Context(event, state, None)
+        self.metadata: Metadata = event.invocation_metadata
 
     def receive(self, then: Callable[[bytes | None], object]) -> None:
         """Have `then` called with the request, once it has come; with None if none comes.
