@@ -1,9 +1,9 @@
 """Requests that wait are answered together (natural batching, group commit).
 
 While one batch is being worked on, requests that come wait, and the next batch takes all
-of them. A request that finds nobody at work goes at once: nothing is waited for but work, and
-after a batch of several for PAUSE, for those that are about to come. Those that wait keep no
-thread.
+of them. A request that finds nobody at work goes at once: nothing is waited for but work. Only
+after a batch of several there is a PAUSE, in which those just answered may come back. Those that
+wait keep no thread.
 """
 
 import contextvars
@@ -25,8 +25,8 @@ Result = TypeVar("Result")
 
 MOST_ALONE = 3  # requests of a batcher that are worked on alone at a time
 QUICKLY = 0.1  # seconds in which a request is answered that nothing is in the way of
-SLICE = 0.005  # seconds for which a batch is told undisturbed; Python's own for its lock
-PAUSE = 0.0002  # seconds after that, in which those just answered may bring their next request
+SLICE = 0.005  # seconds for which a batch is told undisturbed, as long as a thread of Python runs
+PAUSE = 0.0002  # seconds after each slice of a batch of several
 
 
 class Threads(Protocol):
@@ -39,9 +39,9 @@ class Threads(Protocol):
         """Is entered by one that will wait, so that another takes its place meanwhile."""
 
     def undisturbed(self) -> AbstractContextManager[object]:
-        """Is entered by one that will not wait: meanwhile nobody brings requests.
+        """Is entered by one that has much to do and waits for nothing.
 
-        Who does would need Python's lock as often, and to hand it over takes long.
+        Meanwhile, those who would only take Python's lock from it wait, but not for long.
         """
 
 
@@ -173,14 +173,17 @@ class Batcher(Generic[Request, Result]):
                 told, self._batch = self._batch, []
                 if again:
                     self._set_apart(told)
-            if not again:
-                self._tell(told, error)
-            with self._lock:
-                self._at_work = False
-                self._begin()  # only now: meanwhile more have come, and larger batches cost less
+            try:
+                if not again:
+                    self._tell(told, error)
+            finally:
+                with self._lock:
+                    self._at_work = False
+                    # Only now: meanwhile more have come, and larger batches cost less.
+                    self._begin()
 
     def _tell(self, told: Sequence[_Waiter[Request, Result]], error: Exception | None) -> None:
-        """Tell them what became of their batch, and let others bring requests for the next."""
+        """Tell them what became of their batch, and let them come back for the next."""
         left = deque(told)
         while left:
             with self._threads.undisturbed():
@@ -192,8 +195,8 @@ class Batcher(Generic[Request, Result]):
                     if time.monotonic() >= end:
                         break
             if len(told) > 1:
-                # Whoever brings requests waited for this, and waits for Python's lock, which
-                # this thread would have again at once: for a batch of the few who got through.
+                # Else this thread would have Python's lock again at once, for a batch of the few
+                # who got through. It counts as awake: no other is to be woken for so short.
                 time.sleep(PAUSE)
 
     def _take_batch(self) -> None:

@@ -3,7 +3,7 @@
 Whoever shares a key with a request that is worked on alone is worked on alone as well. What
 nothing was in the way of, batches may have again; what was locked is remembered for a while.
 
-Nothing here may be used by two threads at a time.
+Nothing here may be used by two threads at a time, but for `Hold.doubt`.
 """
 
 import time

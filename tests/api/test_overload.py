@@ -129,6 +129,15 @@ def test_a_server_that_stops_refuses_new_calls_and_answers_the_others(
     assert all(one.result(timeout=10).removed for one in accepted)
 
 
+def test_calls_are_answered_while_somebody_who_has_the_turn_is_held_up(
+    channel: grpc.Channel, service: Slow, admission: Admission
+) -> None:
+    service.may_end.set()
+
+    with admission.threads.undisturbed():
+        assert call(channel).result(timeout=10).removed
+
+
 def test_callers_who_give_up_do_not_make_room_for_more_work(
     channel: grpc.Channel, service: Slow, admission: Admission
 ) -> None:

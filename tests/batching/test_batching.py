@@ -276,9 +276,9 @@ def told_in_a_row(work: Work, threads: ThreadPoolExecutor) -> Callable[[], list[
         gate = work.hold("a")
         first = threads.submit(wait, batcher.answer("a", NEVER))
         wait_until(lambda: bool(batcher._batch))
-        told.clear()
         others = [threads.submit(wait, answer(request)) for request in "bcd"]
-        wait_until(lambda: len(batcher._waiting) == 3)
+        # And have come to where they wait: else they would go on by themselves when told.
+        wait_until(lambda: [w.told._first.locked() for w in batcher._waiting] == [True] * 3)
         gate.set()
         first.result(timeout=10)
         for other in others:
@@ -305,10 +305,24 @@ def test_others_have_a_turn_when_to_tell_a_batch_takes_long(
     assert told_in_a_row() == [1, 1, 1]
 
 
-def test_nothing_is_paused_for_one_who_called_alone(
+def test_there_is_no_pause_after_one_who_called_alone(
     waiting: Waiting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(batching, "PAUSE", -1)  # to sleep for which would raise
+    monkeypatch.setattr(batching, "PAUSE", 30)
 
     assert results([waiting.begin("a")]) == ["A"]
     assert results([waiting.begin("b")]) == ["B"]
+
+
+def test_those_that_come_in_the_pause_after_a_batch_of_several_are_answered_together(
+    work: Work, waiting: Waiting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batching, "PAUSE", 1)
+    gate = work.hold("a")
+    futures = waiting.begin_behind("a", "b", "c")
+    gate.set()
+    results(futures)
+
+    results([waiting.begin("d"), waiting.begin("e")])
+
+    assert sorted(work.batches[2]) == ["d", "e"]

@@ -6,6 +6,10 @@ from contextlib import contextmanager
 import pytest
 from sqlalchemy import Engine, event
 
+from enrollment_server.db import enrollments
+from enrollment_server.db.database import Database
+from enrollment_server.db.enrollments import PageRequest
+from enrollment_server.deadline import NEVER
 from tests.service.conftest import MANY
 from tests.support.service import WaitingService
 
@@ -35,6 +39,20 @@ def test_listing_takes_one(service: WaitingService, engine: Engine, page_size: i
         service.get_student_courses("ada", page_size)
 
     assert len(statements) == 1, statements
+
+
+def test_pages_that_are_too_much_for_one_statement_take_several(
+    service: WaitingService, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service.associate_student_with_courses("ada", MANY[:15])
+    monkeypatch.setattr(enrollments, "MOST_COURSES", 20)
+    asked = [PageRequest(student_id, "", 9) for student_id in ("ada", "nobody", "ada")]
+
+    with counting_statements(engine) as statements:
+        pages = enrollments.Enrollments(Database(engine)).list_pages(asked, NEVER)
+
+    assert len(statements) == 2, statements
+    assert [len(page.courses) if page else None for page in pages] == [9, None, 9]
 
 
 def test_removing_takes_one(service: WaitingService, engine: Engine) -> None:

@@ -5,14 +5,14 @@ requests; one call is a batch of one. The answers are facts: what they mean for 
 is for the service to say.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum, auto
 from functools import partial
 from itertools import compress
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import Connection
 
@@ -66,6 +66,12 @@ class RemoveResult(Enum):
 
 _Pair = tuple[str, str]  # student id, course id
 
+T = TypeVar("T")
+
+# That one statement reads at most: they come as one value, and nothing else runs while
+# Python takes that apart.
+MOST_COURSES = 20_000
+
 
 class _Found(NamedTuple):
     """What there is of some pairs."""
@@ -116,11 +122,12 @@ class Enrollments:
         def work(unit: Unit) -> list[Page | None]:
             pages: list[Page | None] = [None] * len(requests)
             with unit.reading() as connection:
-                for size, rows in sizes.items():
-                    parameters = {**self._asked_pages.parameters(rows), "size": size}
-                    [[found]] = self._list_pages.rows(connection, parameters)
-                    for number, courses in found or ():
-                        pages[number] = _page(courses or (), requests[number].size)
+                for size, asked in sizes.items():
+                    for rows in _parts(asked, max(1, MOST_COURSES // size)):
+                        parameters = {**self._asked_pages.parameters(rows), "size": size}
+                        [[found]] = self._list_pages.rows(connection, parameters)
+                        for number, courses in found or ():
+                            pages[number] = _page(courses or (), requests[number].size)
             return pages
 
         return self._database.run(work, deadline, patient=patient)
@@ -221,6 +228,10 @@ class Enrollments:
             else:
                 results.append(RemoveResult.STUDENT_UNKNOWN)
         return results
+
+
+def _parts(rows: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    return (rows[start : start + size] for start in range(0, len(rows), size))
 
 
 def _pairs_written(transaction: Transaction, rows: Sequence[Any]) -> set[_Pair]:

@@ -6,7 +6,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -24,6 +24,7 @@ DONE: Future[Any] = Future()
 DONE.set_result(None)
 
 _LOOK = 0.01  # seconds between two looks at whether all calls have ended
+_TURN = 0.02  # seconds to wait for one's turn: longer than one should take
 
 
 class CallThreads(Executor):
@@ -51,7 +52,7 @@ class CallThreads(Executor):
             return bool(self._tasks) or len(self._asleep) < len(self._threads)
 
     def run(self, task: Task) -> None:
-        """Have a thread run this. It is not to wait for anything but in `blocking`."""
+        """Have a thread run this. It is not to wait for long but in `blocking`."""
         with self._lock:
             self._tasks.append(task)
             if self._awake < 1:
@@ -86,13 +87,20 @@ class CallThreads(Executor):
             with self._lock:
                 self._awake += 1
 
-    def undisturbed(self) -> AbstractContextManager[object]:
+    @contextmanager
+    def undisturbed(self) -> Iterator[None]:
         """Is entered by whoever takes calls, or answers many, and waits for nothing.
 
         One of them at a time: side by side, they would hand over Python's lock several times
-        for each call.
+        for each call. That is all it is for. Should one be held up, by a log that nobody
+        reads for instance, the others go on.
         """
-        return self._turn
+        held = self._turn.acquire(timeout=_TURN)
+        try:
+            yield
+        finally:
+            if held:
+                self._turn.release()
 
     def stop(self) -> None:
         """End the threads, each after what it is at."""
