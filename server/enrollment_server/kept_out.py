@@ -47,7 +47,6 @@ class KeptOut:
                 # The next need not be alone. Once: this one may have had nothing to do with
                 # what is locked, such as a course that it had before.
                 kept.let_in = True
-        hold.clear()
 
     def failed(self, keys: Iterable[Hashable]) -> None:
         """A batch with these keys failed: what was let in is not let in again."""
