@@ -33,14 +33,20 @@ def blocked(work: Work, waiting: Waiting) -> "Future[str]":
     return blocked
 
 
+def answer_with_b(work: Work, waiting: Waiting, request: str) -> None:
+    """Have it and b wait for the same batch."""
+    gate = work.hold("a")
+    futures = waiting.begin_behind("a", "b", request)
+    gate.set()
+
+    assert results(futures) == ["A", "B", request.upper()]
+
+
 def test_what_shares_a_key_is_kept_out_of_batches(
     work: Work, blocked: "Future[str]", waiting: Waiting
 ) -> None:
-    gate = work.hold("a")
-    futures = waiting.begin_behind("a", "b", "c2")
-    gate.set()
+    answer_with_b(work, waiting, "c2")
 
-    assert results(futures) == ["A", "B", "C2"]
     assert ["b"] in work.batches
     assert ["c2"] in work.batches
     work.locked["c1"].set()
@@ -51,11 +57,8 @@ def test_it_is_so_no_longer_when_one_found_nothing_in_its_way(
     work: Work, blocked: "Future[str]", waiting: Waiting
 ) -> None:
     assert waiting.answer("c2") == "C2"
-    gate = work.hold("a")
-    futures = waiting.begin_behind("a", "b", "c3")
-    gate.set()
+    answer_with_b(work, waiting, "c3")
 
-    assert results(futures) == ["A", "B", "C3"]
     assert ["b", "c3"] in work.batches
     work.locked["c1"].set()
     assert blocked.result(timeout=10) == "C1"
@@ -69,11 +72,8 @@ def test_that_happens_once(work: Work, blocked: "Future[str]", waiting: Waiting)
     wait_until(lambda: work.batches.count(["c3"]) >= 2)
 
     assert waiting.answer("c4") == "C4"
-    gate = work.hold("a")
-    futures = waiting.begin_behind("a", "b", "c5")
-    gate.set()
+    answer_with_b(work, waiting, "c5")
 
-    assert results(futures) == ["A", "B", "C5"]
     assert ["b"] in work.batches
     assert ["c5"] in work.batches
     work.unlock_all()
@@ -140,11 +140,8 @@ def test_what_was_locked_when_its_caller_left_is_remembered_for_a_while(
     caller.leave()
     assert isinstance(blocked.exception(timeout=10), DeadlineExceeded)
 
-    gate = work.hold("a")
-    futures = waiting.begin_behind("a", "b", "c2")
-    gate.set()
+    answer_with_b(work, waiting, "c2")
 
-    assert results(futures) == ["A", "B", "C2"]
     assert ["b"] in work.batches
     assert waiting.forgot_everything()
 
