@@ -10,6 +10,8 @@ from typing import Any
 from sqlalchemy import Connection, Dialect
 from sqlalchemy.sql.expression import ReturnsRows
 
+from enrollment_server.db.driver import execute
+
 
 class CompiledStatement:
     """A statement that returns rows, for databases of one dialect.
@@ -41,13 +43,13 @@ class CompiledStatement:
         ]
 
     def rows(self, connection: Connection, parameters: Mapping[str, Any]) -> list[list[Any]]:
-        """Execute it; returns its rows. Raises what `Connection.exec_driver_sql` raises."""
+        """Execute it; returns its rows. Raises what `execute` raises."""
         values: Any = {**self._defaults, **parameters}
         for name, encode in self._encoders:
             values[name] = encode(values[name])
         if self._order is not None:
             values = tuple(values[name] for name in self._order)
-        rows = [list(row) for row in connection.exec_driver_sql(self._text, values)]
+        rows = [list(row) for row in execute(connection, self._text, values)]
         for place, decode in self._decoders:
             for row in rows:
                 row[place] = decode(row[place])

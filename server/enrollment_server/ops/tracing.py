@@ -20,6 +20,8 @@ from enrollment_server.settings import ContradictionError
 
 QUICKLY = 2.0  # seconds
 
+_SPAN = "span"  # under which Connection.info has that of the statement that runs on it
+
 # Those that tell of a fault of the server, and not of the caller.
 _FAULTS = frozenset(
     ["UNKNOWN", "DEADLINE_EXCEEDED", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS"]
@@ -84,19 +86,20 @@ class Tracing:
         from opentelemetry.trace import SpanKind, StatusCode
 
         @event.listens_for(engine, "before_cursor_execute")
-        def begin(_connection: Any, _cursor: Any, statement: str, *rest: Any) -> None:
-            context = rest[1]
+        def begin(connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
             attributes = {"db.system.name": engine.dialect.name, "db.query.text": statement}
             name = statement.split(None, 1)[0]
-            context.span = self._tracer.start_span(name, None, SpanKind.CLIENT, attributes)
+            connection.info[_SPAN] = self._tracer.start_span(
+                name, None, SpanKind.CLIENT, attributes
+            )
 
         @event.listens_for(engine, "after_cursor_execute")
-        def end(_connection: Any, _cursor: Any, _statement: str, *rest: Any) -> None:
-            rest[1].span.end()
+        def end(connection: Any, *_rest: Any) -> None:
+            connection.info.pop(_SPAN).end()
 
         @event.listens_for(engine, "handle_error")
         def fail(error: Any) -> None:
-            span = getattr(error.execution_context, "span", None)
+            span = error.connection and error.connection.info.pop(_SPAN, None)
             if span is not None:
                 span.set_status(StatusCode.ERROR)
                 span.set_attribute("error.type", type(error.original_exception).__name__)
