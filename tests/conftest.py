@@ -61,7 +61,7 @@ def url(databases: Databases) -> URL:
 
 @pytest.fixture
 def engine(url: URL) -> Iterator[Engine]:
-    engine = backends.create_engine(url, pool_size=16)
+    engine = backends.create_engine(url)
     yield engine
     engine.dispose()
 

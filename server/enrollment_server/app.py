@@ -65,16 +65,17 @@ class App:
             else None
         )
         self._database = Database(
-            backends.create_engine(url, pool_size=limits.pool, timeouts=timeouts, lent=lent),
-            self.metrics,
+            backends.create_engine(url, timeouts=timeouts, lent=lent),
+            connections=limits.pool,
+            metrics=self.metrics,
         )
         self._tracing = Tracing(settings.otlp_endpoint, SERVICE) if settings.otlp_endpoint else None
         if self._tracing:
             self._tracing.trace_statements(self._database.engine)
         # A connection of its own: however busy the others are, this one can ask.
-        self._probe = backends.create_engine(url, timeouts=timeouts, lent=lent)
+        self._probe = Database(backends.create_engine(url, timeouts=timeouts, lent=lent))
         self._monitor = Monitor(
-            schema.SchemaProbe(Database(self._probe)), self._database_answers, self._sample
+            schema.SchemaProbe(self._probe), self._database_answers, self._sample
         )
         self._admission = Admission(threads=limits.threads, queue=limits.queue)
         enrollments = Enrollments(self._database)
@@ -111,11 +112,12 @@ class App:
         Raises CannotListenError, NotAtHeadError and DatabaseUnavailable.
         """
         try:
-            schema.require_head(self._probe)
+            schema.require_head(self._probe.engine)
         except schema.NewerSchemaError as error:
             # It has what this version needs, too: see SchemaProbe.
             logger.warning("%s", error)
         self._database.prepare()
+        self._probe.prepare()
         bound = self._address.listen(self._server, self._credentials, reserved=self._share_port)
         if self._exposition:
             self._exposition.start()
@@ -147,8 +149,8 @@ class App:
         if self._batched:
             self._batched.stop()
         self._telemetry.stop(QUICKLY)
-        self._database.engine.dispose()
-        self._probe.dispose()
+        self._database.close()
+        self._probe.close()
         if self._tracing:
             self._tracing.stop()
 
@@ -176,7 +178,7 @@ class App:
         """Now and then: to do this in every call would cost every call."""
         self._silence.end(SILENCE)
         self.metrics.queue.set(self._admission.waiting)
-        self.metrics.pool_in_use.set(self._database.in_use())
+        self.metrics.pool_in_use.set(self._database.connections.in_use)
 
 
 def _credentials(access: Access, address: Address) -> grpc.ServerCredentials | None:

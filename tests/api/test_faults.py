@@ -9,11 +9,14 @@ from sqlalchemy import URL, text
 
 from enrollment.v1 import enrollment_pb2 as pb
 from enrollment_server import errors
-from enrollment_server.db import backends, database
+from enrollment_server.db import backends, connections
+from enrollment_server.db import database as db
+from enrollment_server.db.database import Database
+from enrollment_server.deadline import NEVER
 from tests.support.api import Api
 from tests.support.databases import Databases, locked
 from tests.support.rows import insert_students_and_courses
-from tests.support.service import service_of
+from tests.support.service import service_of, service_on
 from tests.support.statuses import Refusal
 
 CALLS: list[Callable[[Api], Any]] = [
@@ -42,11 +45,11 @@ class TestFaults:
     def test_an_exhausted_pool_is_unavailable(
         self, url: URL, call: Callable[[Api], Any], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(backends, "CONNECT_TIMEOUT", 0.01)
-        engine = backends.create_engine(url, pool_size=1)
-        with engine.connect():
-            answer = call(Api(service_of(engine)))
-        engine.dispose()
+        monkeypatch.setattr(connections, "CONNECT_TIMEOUT", 0.01)
+        database = Database(backends.create_engine(url))
+        database.connections.take(NEVER, lambda: False)
+
+        answer = call(Api(service_on(database)))
 
         assert (answer.code, answer.reason) == ("UNAVAILABLE", "DATABASE_UNAVAILABLE")
 
@@ -76,7 +79,7 @@ class TestConflicts:
 
     @pytest.fixture(autouse=True)
     def no_pauses(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(database, "LONGEST_PAUSE", 0)
+        monkeypatch.setattr(db, "LONGEST_PAUSE", 0)
 
     @pytest.mark.parametrize("call", [CALLS[0], CALLS[2]], ids=["associate", "remove"])
     def test_are_aborted_on_sqlite(

@@ -189,9 +189,8 @@ class TestBusySQLite:
     def engine(
         self, sqlite_databases: Databases, monkeypatch: pytest.MonkeyPatch
     ) -> Iterator[Engine]:
+        monkeypatch.setattr(backends, "BUSY_TIMEOUT", 0.001)
         engine = backends.create_engine(sqlite_databases.fresh())
-        with engine.connect() as connection:
-            connection.exec_driver_sql("PRAGMA busy_timeout = 1")
         yield engine
         engine.dispose()
 
@@ -224,7 +223,7 @@ class TestSQLiteSettings:
     def test_hold_on_every_connection(
         self, sqlite_databases: Databases, pragma: str, value: object
     ) -> None:
-        engine = backends.create_engine(sqlite_databases.fresh(), pool_size=2)
+        engine = backends.create_engine(sqlite_databases.fresh())
         with (
             engine.connect() as first,
             backends.reading(engine).connect() as second,

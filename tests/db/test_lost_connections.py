@@ -32,14 +32,14 @@ from tests.support.rows import insert_students_and_courses
 def engine(postgresql_databases: Databases) -> Iterator[Engine]:
     url = postgresql_databases.fresh()
     insert_students_and_courses(url)
-    engine = backends.create_engine(url, pool_size=2)
+    engine = backends.create_engine(url)
     yield engine
     engine.dispose()
 
 
 @pytest.fixture
 def enrollments(engine: Engine) -> Enrollments:
-    enrollments = Enrollments(Database(engine))
+    enrollments = Enrollments(Database(engine, connections=2))
     begin_with_chess(enrollments)
     return enrollments
 

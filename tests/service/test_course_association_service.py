@@ -277,14 +277,14 @@ class TestRemove:
 
 @contextmanager
 def between_look_and_write(engine: Engine, act: Callable[[], object]) -> Iterator[None]:
-    """Do something when a unit of work takes its second connection: that to write with."""
-    steps = [lambda: None, act]
+    """Do something when a unit of work has looked, and is about to begin its transaction."""
+    steps = [act]
 
     def next_step(*_: object) -> None:
         if steps:
-            steps.pop(0)()
+            steps.pop()()
 
-    event.listen(engine, "checkout", next_step)
+    event.listen(engine, "begin", next_step)
     yield
-    event.remove(engine, "checkout", next_step)
+    event.remove(engine, "begin", next_step)
     assert not steps

@@ -14,7 +14,11 @@ from enrollment_server.service.association import AssociationService
 
 
 def service_of(engine: Engine) -> AssociationService:
-    return AssociationService(OneByOne(Enrollments(Database(engine)), CallThreads(1)))
+    return service_on(Database(engine, connections=16))
+
+
+def service_on(database: Database) -> AssociationService:
+    return AssociationService(OneByOne(Enrollments(database), CallThreads(1)))
 
 
 class WaitingService:

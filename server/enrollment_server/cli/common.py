@@ -7,7 +7,7 @@ from typing import Any
 import click
 import psycopg
 from alembic.util import CommandError
-from sqlalchemy import URL, Engine
+from sqlalchemy import URL
 from sqlalchemy.exc import SQLAlchemyError
 
 from enrollment_server.db import backends, faults, schema
@@ -39,15 +39,6 @@ database_url = click.option(
     metavar="URL",
     help="sqlite:///FILE, or postgresql+psycopg://USER:PASSWORD@HOST/DATABASE.",
 )
-
-
-@contextmanager
-def engine_for(url: URL) -> Iterator[Engine]:
-    engine = backends.create_engine(url)
-    try:
-        yield engine
-    finally:
-        engine.dispose()
 
 
 @contextmanager

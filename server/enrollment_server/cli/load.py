@@ -6,8 +6,9 @@ from pathlib import Path
 import click
 from sqlalchemy import URL
 
-from enrollment_server.cli.common import command, database_url, engine_for, failing_in_a_line
+from enrollment_server.cli.common import command, database_url, failing_in_a_line
 from enrollment_server.db import schema
+from enrollment_server.db.backends import create_engine
 from enrollment_server.db.bulk import Bulk
 from enrollment_server.loading import report
 from enrollment_server.loading.loader import Loader
@@ -45,7 +46,8 @@ def load(
     files = {STUDENTS: students, COURSES: courses, ENROLLMENTS: enrollments}
     if not any(files.values()):
         raise click.UsageError("name at least one file: --students, --courses, --enrollments")
-    with failing_in_a_line(database_url), engine_for(database_url) as engine:
+    with failing_in_a_line(database_url):
+        engine = create_engine(database_url)
         schema.require_head(engine)
         sources = [CsvSource(layout, path) for layout, path in files.items() if path]
         with report.showing(sources) as view:

@@ -3,9 +3,9 @@
 import click
 from sqlalchemy import URL
 
-from enrollment_server.cli.common import command, database_url, engine_for, failing_in_a_line
+from enrollment_server.cli.common import command, database_url, failing_in_a_line
 from enrollment_server.db import schema
-from enrollment_server.db.backends import shown
+from enrollment_server.db.backends import create_engine, shown
 
 
 @command
@@ -17,8 +17,7 @@ def migrate(database_url: URL, sql: bool) -> None:
         if not sql:
             migrate_to_head(database_url)
             return
-        with engine_for(database_url) as engine:
-            state = schema.revisions(engine)
+        state = schema.revisions(create_engine(database_url))
         if not state.at_head:
             click.echo(schema.migration_sql(database_url.get_backend_name(), state.current))
 
@@ -30,7 +29,8 @@ def check(database_url: URL) -> None:
 
     Exits with 0 if it is all of that, else with 1.
     """
-    with failing_in_a_line(database_url), engine_for(database_url) as engine:
+    with failing_in_a_line(database_url):
+        engine = create_engine(database_url)
         schema.require_head(engine)
         differences = schema.differences(engine)
     if differences:
@@ -40,9 +40,9 @@ def check(database_url: URL) -> None:
 
 def migrate_to_head(url: URL) -> None:
     """Migrate, and say what became of it."""
-    with engine_for(url) as engine:
-        before = schema.revisions(engine)
-        schema.migrate(engine)
+    engine = create_engine(url)
+    before = schema.revisions(engine)
+    schema.migrate(engine)
     if before.at_head:
         click.echo(f"{shown(url)} is at revision {before.head}")
     else:

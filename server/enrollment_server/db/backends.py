@@ -27,10 +27,11 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 from sqlalchemy.types import TypeEngine
 
 from enrollment_server.db.connecting import connect_within_deadlines
+from enrollment_server.db.driver import execute
 from enrollment_server.db.rowset import ArrayRowset, JsonRowset, Rowset
 from enrollment_server.db.staging import Staging, TemporaryTable, send_rows_to_copy
 from enrollment_server.db.watch import SOCKET
@@ -46,7 +47,9 @@ LOCK_TIMEOUT = 0.1
 # for each call takes as long as to run it.
 ONE_PLAN = "-c plan_cache_mode=force_generic_plan"
 
-_READING = "reading"  # the execution option of connections that begin no transaction
+# The execution options of a connection: what begins a transaction, and whether only `begin` does.
+_BEGIN = "begin"
+_READING = "reading"
 
 
 class BadDatabaseUrlError(ValueError):
@@ -217,10 +220,8 @@ def exists(url: URL) -> bool:
         return True
 
 
-def create_engine(
-    url: URL, *, pool_size: int = 1, timeouts: Timeouts = DEFAULT_TIMEOUTS, lent: bool = False
-) -> Engine:
-    """An engine with a pool of at most `pool_size` connections. Connects to nothing yet.
+def create_engine(url: URL, *, timeouts: Timeouts = DEFAULT_TIMEOUTS, lent: bool = False) -> Engine:
+    """An engine that makes connections, and keeps none. Connects to nothing yet.
 
     `lent` says that a pooler such as PgBouncer lends each for a transaction only: then
     nothing outlasts that, neither a timeout nor a prepared statement.
@@ -231,20 +232,18 @@ def create_engine(
         connect_args=backend.connect_args(url, timeouts, lent),
         # To the driver, always: to switch with each use costs as much as a statement.
         isolation_level="AUTOCOMMIT",
-        pool_size=pool_size,
-        max_overflow=0,
-        pool_timeout=CONNECT_TIMEOUT,
+        poolclass=NullPool,  # see Connections
+        execution_options={_BEGIN: backend.begin(timeouts, lent)},
         # A parameter is a person's id or name: it belongs in no log and no message.
         hide_parameters=True,
     )
     backend.prepare(engine)
-    begin_statement = backend.begin(timeouts, lent)
 
     @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
+    def begin_by_itself(connection: Connection) -> None:
         options = connection.get_execution_options()
         if not options.get(_READING) and options.get("isolation_level") != "AUTOCOMMIT":
-            connection.exec_driver_sql(begin_statement)
+            send_begin(connection)
 
     return engine
 
@@ -252,3 +251,8 @@ def create_engine(
 def reading(engine: Engine) -> Engine:
     """The same engine, for reads: no transaction, so each statement is one round trip."""
     return engine.execution_options(**{_READING: True})
+
+
+def send_begin(connection: Connection) -> None:
+    """Begin a transaction that writes."""
+    execute(connection, connection.get_execution_options()[_BEGIN])

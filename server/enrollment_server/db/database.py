@@ -4,17 +4,15 @@ import logging
 import random
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
-from typing import TypeVar, cast
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import TypeVar
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.pool import QueuePool
 
 from enrollment_server.db import faults
-from enrollment_server.db.backends import CONNECT_TIMEOUT, backend_of, reading
-from enrollment_server.db.connecting import connecting_until
-from enrollment_server.db.slots import Slots
+from enrollment_server.db.backends import backend_of, reading, send_begin
+from enrollment_server.db.connections import Connections
 from enrollment_server.db.watch import Watch
 from enrollment_server.deadline import NEVER, Deadline
 from enrollment_server.errors import Conflict, DatabaseUnavailable, DeadlineExceeded, Locked
@@ -41,16 +39,17 @@ class Transaction:
 
 
 class Database:
-    """Connections, and the retrying of what is done with them."""
+    """Connections, at most so many, and the retrying of what is done with them."""
 
-    def __init__(self, engine: Engine, metrics: Metrics | None = None) -> None:
+    def __init__(
+        self, engine: Engine, *, connections: int = 1, metrics: Metrics | None = None
+    ) -> None:
         backend = backend_of(engine)
         self.engine = engine
         self.metrics = metrics or Metrics()
-        self.reading = reading(engine)
+        self.connections = Connections(reading(engine), connections)
         self.transaction_status = backend.transaction_status
         self.watch = Watch(backend.cancel) if backend.cancel else None
-        self._slots = Slots(self._pool.size())
         self.away = False
 
     def run(self, work: "Callable[[Unit], T]", deadline: Deadline, *, patient: bool = True) -> T:
@@ -121,30 +120,6 @@ class Database:
 
         self.run(connect, NEVER)
 
-    def in_use(self) -> int:
-        """How many connections are in use."""
-        return self._pool.checkedout()
-
-    @property
-    def _pool(self) -> QueuePool:
-        return cast(QueuePool, self.engine.pool)
-
-    @contextmanager
-    def slot(self, deadline: Deadline) -> Iterator[None]:
-        """The right to one of the connections, waited for no longer than the deadline lasts.
-
-        The pool itself would know no deadline. Raises DatabaseUnavailable, also after
-        CONNECT_TIMEOUT.
-        """
-        end = time.monotonic() + CONNECT_TIMEOUT
-        if not self._slots.take(lambda: self.away or deadline.over or time.monotonic() > end):
-            logger.warning("no connection to the database was free in time")
-            raise DatabaseUnavailable
-        try:
-            yield
-        finally:
-            self._slots.give_back()
-
     def went_away(self) -> None:
         """Refuse all work from now on, what is under way too: nobody answers there.
 
@@ -153,11 +128,15 @@ class Database:
         self.away = True
         if self.watch:
             self.watch.cut_all()
-        self.engine.dispose()
+        self.close()
 
     def came_back(self) -> None:
         """Take work again."""
         self.away = False
+
+    def close(self) -> None:
+        """Close the connections that are not in use; others are made when they are needed."""
+        self.connections.close_idle()
 
 
 class Unit:
@@ -167,11 +146,9 @@ class Unit:
         self._database = database
         self._deadline = deadline
 
-    @contextmanager
-    def reading(self) -> Iterator[Connection]:
+    def reading(self) -> AbstractContextManager[Connection]:
         """A connection for reads: each statement is one round trip, without a transaction."""
-        with self._connection(self._database.reading) as connection:
-            yield connection
+        return self._connection()
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
@@ -179,8 +156,9 @@ class Unit:
 
         When it ends without one, it is committed, also if the connection broke meanwhile.
         """
-        with self._connection(self._database.engine) as connection:
+        with self._connection() as connection:
             begun = connection.begin()
+            send_begin(connection)
             transaction = Transaction(connection)
             yield transaction
             if self._database.watch:
@@ -199,22 +177,29 @@ class Unit:
         logger.warning("a commit was confirmed by another connection")
 
     @contextmanager
-    def _connection(self, engine: Engine) -> Iterator[Connection]:
-        if self._database.away:
+    def _connection(self) -> Iterator[Connection]:
+        database = self._database
+        if database.away:
             raise DatabaseUnavailable
         if self._deadline.over:
             raise DeadlineExceeded
-        watch = self._database.watch
-        with self._database.slot(self._deadline), self._database.metrics.database_seconds.time():
-            with connecting_until(self._deadline):
-                connection = engine.connect()
-            with connection, watch.watching(connection, self._deadline) if watch else nullcontext():
+        connection = database.connections.take(self._deadline, lambda: database.away)
+        watch = database.watch
+        try:
+            with (
+                database.metrics.database_seconds.time(),
+                watch.watching(connection, self._deadline) if watch else nullcontext(),
+            ):
                 try:
                     yield connection
-                finally:
+                except BaseException:
                     # Here, where it is watched: a rollback can wait for the network, too.
-                    if (transaction := connection.get_transaction()) is not None:
-                        transaction.close()
+                    _roll_back(connection)
+                    raise
+                if connection.in_transaction():  # as SQLAlchemy sees it, which reads in it
+                    connection.rollback()
+        finally:
+            database.connections.give_back(connection)
 
     def _was_committed(self, transaction: Transaction, error: SQLAlchemyError) -> bool:
         """What became of a transaction whose connection was lost in its commit."""
@@ -234,6 +219,16 @@ class Unit:
             # Its backend has yet to notice that nobody listens, and to end the transaction.
             time.sleep(_pause(failures))
         raise _unavailable(error) from error
+
+
+def _roll_back(connection: Connection) -> None:
+    """Whatever it is in the middle of: a commit that failed leaves SQLite in its transaction."""
+    try:
+        connection.rollback()
+        if not connection.invalidated:
+            connection.connection.rollback()
+    except Exception:  # noqa: BLE001 - whatever it was, nothing is known of it any more
+        connection.invalidate()
 
 
 def _pause(failures: int) -> float:

@@ -17,8 +17,13 @@ class Slots:
 
     def __init__(self, count: int) -> None:
         self._lock = threading.Lock()
-        self._free = count
+        self._count = self._free = count
         self._waiting: deque[threading.Event] = deque()
+
+    @property
+    def taken(self) -> int:
+        """How many are taken."""
+        return self._count - self._free
 
     def take(self, in_vain: Callable[[], bool]) -> bool:
         """Wait for one, until that is so; returns whether there is one."""
