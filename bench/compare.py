@@ -25,7 +25,7 @@ from tests.support.postgresql import postgresql_server
 from bench.load import UNKNOWN, Measured, lists, writes
 from bench.pgbench import pgbench
 from bench.servers import BATCHES, FASTAPI, NOTHING, ONE_BY_ONE, Server, fill, fresh_pair
-from enrollment_server.db.backends import create_engine, parse_url, reading
+from enrollment_server.db.backends import autocommitting, create_engine, parse_url
 from enrollment_server.db.bulk import Bulk
 
 LOADS = ("list", "associate", "remove")
@@ -107,7 +107,7 @@ class Bench:
     def _vacuum(self) -> None:
         """As pgbench does with its own. PostgreSQL would do so later, and in the middle."""
         engine = create_engine(parse_url(self._url))
-        with reading(engine).connect() as connection:
+        with autocommitting(engine).connect() as connection:
             connection.execute(text("VACUUM ANALYZE"))
         engine.dispose()
 

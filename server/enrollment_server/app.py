@@ -56,7 +56,7 @@ class App:
 
         url = settings.database_url
         timeouts = Timeouts(limits.statement_timeout, LOCK_TIMEOUT, limits.idle_timeout)
-        lent = settings.transaction_pooling
+        pooled = settings.transaction_pooling
         self.metrics = Metrics(SERVICE)
         self.metrics.pool_size.set(limits.pool)
         self._exposition = (
@@ -65,7 +65,7 @@ class App:
             else None
         )
         self._database = Database(
-            backends.create_engine(url, timeouts=timeouts, lent=lent),
+            backends.create_engine(url, timeouts=timeouts, pooled=pooled),
             connections=limits.pool,
             metrics=self.metrics,
         )
@@ -73,7 +73,7 @@ class App:
         if self._tracing:
             self._tracing.trace_statements(self._database.engine)
         # A connection of its own: however busy the others are, this one can ask.
-        self._probe = Database(backends.create_engine(url, timeouts=timeouts, lent=lent))
+        self._probe = Database(backends.create_engine(url, timeouts=timeouts, pooled=pooled))
         self._monitor = Monitor(
             schema.SchemaProbe(self._probe), self._database_answers, self._sample
         )

@@ -55,7 +55,7 @@ class Metrics:
         )
         self._shed = self._counter("enrollment_calls_shed", "Calls refused by a full queue")
         self.database_seconds = self._histogram(
-            "enrollment_database_seconds", "From taking a connection to giving it back", _SECONDS
+            "enrollment_database_seconds", "From having a connection to giving it back", _SECONDS
         )
         self.batch_size = self._histogram(
             "enrollment_batch_size",

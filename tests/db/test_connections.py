@@ -65,14 +65,27 @@ def test_that_cannot_be_made_leave_room_for_the_next() -> None:
     assert connections.in_use == 0
 
 
-def test_are_not_trusted_when_another_was_lost(connections: Connections) -> None:
-    lost, idle = connections.take(NEVER, no), connections.take(NEVER, no)
-    connections.give_back(idle)
-    lost.invalidate()
-    connections.give_back(lost)
+def test_are_used_in_turn(connections: Connections) -> None:
+    first, second = connections.take(NEVER, no), connections.take(NEVER, no)
+    connections.give_back(first)
+    connections.give_back(second)
 
-    assert idle.closed
-    assert connections.take(NEVER, no) not in (lost, idle)
+    used = []
+    for _ in range(4):
+        used.append(connections.take(NEVER, no))
+        connections.give_back(used[-1])
+
+    assert used == [first, second, first, second]
+
+
+def test_that_are_done_with_are_replaced_and_the_others_stay(connections: Connections) -> None:
+    done_with, other = connections.take(NEVER, no), connections.take(NEVER, no)
+    connections.give_back(other)
+    done_with.invalidate()
+    connections.give_back(done_with)
+
+    assert connections.take(NEVER, no) is other
+    assert connections.take(NEVER, no) is not done_with
 
 
 def test_are_closed_for_the_database_too(connections: Connections, engine: Engine) -> None:

@@ -226,7 +226,7 @@ class TestSQLiteSettings:
         engine = backends.create_engine(sqlite_databases.fresh())
         with (
             engine.connect() as first,
-            backends.reading(engine).connect() as second,
+            backends.autocommitting(engine).connect() as second,
         ):
             for connection in (first, second):
                 assert connection.exec_driver_sql(f"PRAGMA {pragma}").scalar_one() == value

@@ -14,7 +14,7 @@ from tests.support.databases import Databases, terminate
 
 @pytest.fixture
 def connection(engine: Engine) -> Iterator[Connection]:
-    with backends.reading(engine).connect() as connection:
+    with backends.autocommitting(engine).connect() as connection:
         yield connection
 
 
@@ -70,7 +70,7 @@ def test_listeners_hear_of_it(engine: Engine, connection: Connection) -> None:
 
 def test_a_connection_that_is_lost_is_given_up(postgresql_databases: Databases) -> None:
     engine = backends.create_engine(postgresql_databases.fresh())
-    connection = backends.reading(engine).connect()
+    connection = backends.autocommitting(engine).connect()
     [(backend,)] = execute(connection, "SELECT pg_backend_pid()")
     terminate(engine.url, backend)
 

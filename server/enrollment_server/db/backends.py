@@ -47,9 +47,9 @@ LOCK_TIMEOUT = 0.1
 # for each call takes as long as to run it.
 ONE_PLAN = "-c plan_cache_mode=force_generic_plan"
 
-# The execution options of a connection: what begins a transaction, and whether only `begin` does.
+# The execution options of a connection: what begins a transaction, and whether nothing else does.
 _BEGIN = "begin"
-_READING = "reading"
+_AUTOCOMMIT = "autocommit"
 
 
 class BadDatabaseUrlError(ValueError):
@@ -111,8 +111,8 @@ def _postgresql_settings(timeouts: Timeouts) -> dict[str, str]:
     return {name: f"{int(value * 1000)}ms" for name, value in named.items() if value}
 
 
-def _postgresql_arguments(url: URL, timeouts: Timeouts, lent: bool) -> dict[str, Any]:
-    if lent:
+def _postgresql_arguments(url: URL, timeouts: Timeouts, pooled: bool) -> dict[str, Any]:
+    if pooled:
         return {"connect_timeout": CONNECT_TIMEOUT, "prepare_threshold": None}
     options = [ONE_PLAN]
     options += [f"-c {name}={value}" for name, value in _postgresql_settings(timeouts).items()]
@@ -120,8 +120,8 @@ def _postgresql_arguments(url: URL, timeouts: Timeouts, lent: bool) -> dict[str,
     return {"connect_timeout": CONNECT_TIMEOUT, "options": " ".join(options)}
 
 
-def _begin_postgresql(timeouts: Timeouts, lent: bool) -> str:
-    if not lent:
+def _begin_postgresql(timeouts: Timeouts, pooled: bool) -> str:
+    if not pooled:
         return "BEGIN"
     settings = _postgresql_settings(timeouts).items()
     # One round trip for all.
@@ -151,11 +151,11 @@ _BACKENDS = {
         json_array=func.json_array,
         json_array_of_rows=func.json_group_array,
         # As a writer: a reader that turns writer can fail whatever it waits.
-        begin=lambda _timeouts, _lent: "BEGIN IMMEDIATE",
+        begin=lambda _timeouts, _pooled: "BEGIN IMMEDIATE",
         transaction_number=null(),  # no connection to lose
         transaction_status=None,
         cancel=None,
-        connect_args=lambda _url, _timeouts, _lent: {"timeout": BUSY_TIMEOUT},
+        connect_args=lambda _url, _timeouts, _pooled: {"timeout": BUSY_TIMEOUT},
         prepare=_prepare_sqlite,
     ),
     "postgresql": Backend(
@@ -220,20 +220,22 @@ def exists(url: URL) -> bool:
         return True
 
 
-def create_engine(url: URL, *, timeouts: Timeouts = DEFAULT_TIMEOUTS, lent: bool = False) -> Engine:
+def create_engine(
+    url: URL, *, timeouts: Timeouts = DEFAULT_TIMEOUTS, pooled: bool = False
+) -> Engine:
     """An engine that makes connections, and keeps none. Connects to nothing yet.
 
-    `lent` says that a pooler such as PgBouncer lends each for a transaction only: then
+    `pooled` says that a pooler such as PgBouncer lends each for a transaction only: then
     nothing outlasts that, neither a timeout nor a prepared statement.
     """
     backend = _BACKENDS[url.get_backend_name()]
     engine = sqlalchemy.create_engine(
         url,
-        connect_args=backend.connect_args(url, timeouts, lent),
+        connect_args=backend.connect_args(url, timeouts, pooled),
         # To the driver, always: to switch with each use costs as much as a statement.
         isolation_level="AUTOCOMMIT",
         poolclass=NullPool,  # see Connections
-        execution_options={_BEGIN: backend.begin(timeouts, lent)},
+        execution_options={_BEGIN: backend.begin(timeouts, pooled)},
         # A parameter is a person's id or name: it belongs in no log and no message.
         hide_parameters=True,
     )
@@ -242,17 +244,17 @@ def create_engine(url: URL, *, timeouts: Timeouts = DEFAULT_TIMEOUTS, lent: bool
     @event.listens_for(engine, "begin")
     def begin_by_itself(connection: Connection) -> None:
         options = connection.get_execution_options()
-        if not options.get(_READING) and options.get("isolation_level") != "AUTOCOMMIT":
+        if not options.get(_AUTOCOMMIT) and options.get("isolation_level") != "AUTOCOMMIT":
             send_begin(connection)
 
     return engine
 
 
-def reading(engine: Engine) -> Engine:
-    """The same engine, for reads: no transaction, so each statement is one round trip."""
-    return engine.execution_options(**{_READING: True})
+def autocommitting(engine: Engine) -> Engine:
+    """The same engine, with no transaction but by `send_begin`: a read is one round trip."""
+    return engine.execution_options(**{_AUTOCOMMIT: True})
 
 
 def send_begin(connection: Connection) -> None:
-    """Begin a transaction that writes."""
+    """Have the database begin a transaction that writes."""
     execute(connection, connection.get_execution_options()[_BEGIN])

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections import deque
 from collections.abc import Callable
 
 from sqlalchemy import Connection, Engine
@@ -25,7 +26,8 @@ class Connections:
     def __init__(self, engine: Engine, most: int) -> None:
         self._engine = engine
         self._slots = Slots(most)
-        self._idle: list[Connection] = []  # the last that was used is the next
+        # Each in turn, too: whatever lies between may forget one that is not used for long.
+        self._idle: deque[Connection] = deque()
 
     @property
     def in_use(self) -> int:
@@ -33,7 +35,7 @@ class Connections:
         return self._slots.taken
 
     def take(self, deadline: Deadline, in_vain: Callable[[], bool]) -> Connection:
-        """Take one, in turn; it is to be given back without a transaction, or invalidated.
+        """Take one, in turn; it is to be given back, without a transaction or invalidated.
 
         Waits no longer than the deadline lasts, and not if it is `in_vain`. Raises
         DatabaseUnavailable, also after CONNECT_TIMEOUT, and what connecting raises.
@@ -53,10 +55,7 @@ class Connections:
 
     def give_back(self, connection: Connection) -> None:
         """End a use of it."""
-        if connection.invalidated:
-            # The others may be lost as well: the database has restarted, perhaps.
-            self.close_idle()
-        else:
+        if not connection.invalidated:
             self._idle.append(connection)
         self._slots.give_back()
 
@@ -67,6 +66,6 @@ class Connections:
 
     def _take_idle(self) -> Connection | None:
         try:
-            return self._idle.pop()
-        except IndexError:  # not looked at before: another thread may take it meanwhile
+            return self._idle.popleft()
+        except IndexError:  # to look before would not help: others take them meanwhile
             return None

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from enrollment_server.db import faults
-from enrollment_server.db.backends import backend_of, reading, send_begin
+from enrollment_server.db.backends import autocommitting, backend_of, send_begin
 from enrollment_server.db.connections import Connections
 from enrollment_server.db.watch import Watch
 from enrollment_server.deadline import NEVER, Deadline
@@ -47,7 +47,7 @@ class Database:
         backend = backend_of(engine)
         self.engine = engine
         self.metrics = metrics or Metrics()
-        self.connections = Connections(reading(engine), connections)
+        self.connections = Connections(autocommitting(engine), connections)
         self.transaction_status = backend.transaction_status
         self.watch = Watch(backend.cancel) if backend.cancel else None
         self.away = False
@@ -79,6 +79,8 @@ class Database:
                 raise _unavailable(lost) from lost
             except SQLAlchemyError as error:
                 lost = error if faults.is_lost_connection(error) else None
+                if lost:
+                    self.close()  # the others may be lost as well: it has restarted, perhaps
                 locked = faults.is_lock_timeout(error)
                 conflict = (
                     locked or faults.is_conflict(error) or faults.is_foreign_key_violation(error)
@@ -171,7 +173,8 @@ class Unit:
                 lost = error
             else:
                 return
-        # That connection is given back: this needs another.
+        # That connection is done with, and those that are idle may be lost as well.
+        self._database.close()
         if not self._was_committed(transaction, lost):
             raise lost
         logger.warning("a commit was confirmed by another connection")
@@ -190,14 +193,14 @@ class Unit:
                 database.metrics.database_seconds.time(),
                 watch.watching(connection, self._deadline) if watch else nullcontext(),
             ):
+                # All that is watched: a rollback can wait for the network, too.
                 try:
                     yield connection
+                    if connection.in_transaction():  # as SQLAlchemy sees it, which reads in one
+                        connection.rollback()
                 except BaseException:
-                    # Here, where it is watched: a rollback can wait for the network, too.
                     _roll_back(connection)
                     raise
-                if connection.in_transaction():  # as SQLAlchemy sees it, which reads in it
-                    connection.rollback()
         finally:
             database.connections.give_back(connection)
 

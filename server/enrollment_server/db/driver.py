@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 def execute(connection: Connection, statement: str, parameters: Any = ()) -> Sequence[Any]:
     """Execute it as the driver spells it; returns its rows, if it has any.
 
-    Raises what `Connection.exec_driver_sql` does: errors of the driver as a DBAPIError, and a
+    Raises what `Connection.exec_driver_sql` does: an error of the driver is a DBAPIError, and a
     connection that was lost is invalidated. Listeners to what comes before and after a
     cursor's `execute`, and to errors, hear of it, without a context. It begins no transaction.
     """
@@ -29,7 +29,7 @@ def execute(connection: Connection, statement: str, parameters: Any = ()) -> Seq
         rows: Sequence[Any] = cursor.fetchall() if cursor.description else ()
         for listener in connection.dispatch.after_cursor_execute:
             listener(connection, cursor, statement, parameters, None, False)
-    except BaseException as error:  # noqa: BLE001 - it raises another for each
+    except connection.dialect.loaded_dbapi.Error as error:
         connection._handle_dbapi_exception(error, statement, parameters, cursor, None)
     cursor.close()
     return rows

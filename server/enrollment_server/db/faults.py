@@ -4,7 +4,6 @@ Decided by SQLSTATE on PostgreSQL and by SQLite's extended result code, never by
 """
 
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 # serialization_failure, deadlock_detected
 _CONFLICTS = ("40001", "40P01", "SQLITE_BUSY", "SQLITE_LOCKED")
@@ -33,7 +32,8 @@ def _is_one_of(error: BaseException, prefixes: tuple[str, ...]) -> bool:
 
 def summary(error: BaseException) -> str:
     """What a person can use of it: not the statement, and not the row that it was about."""
-    return str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+    cause = getattr(error, "orig", None) or error
+    return (str(cause).strip() or type(cause).__name__).splitlines()[0]
 
 
 class UnexpectedError(Exception):
@@ -68,13 +68,13 @@ def is_foreign_key_violation(error: BaseException) -> bool:
 
 
 def is_lost_connection(error: BaseException) -> bool:
-    """The connection broke in use; the pool has dropped it and those made before it."""
+    """The connection broke in use."""
     return isinstance(error, DBAPIError) and error.connection_invalidated
 
 
 def is_unavailable(error: BaseException) -> bool:
-    """The database cannot be reached, cannot work, or no connection to it is free."""
-    if isinstance(error, PoolTimeoutError) or is_lost_connection(error):
+    """The database cannot be reached, or cannot work."""
+    if is_lost_connection(error):
         return True
     if isinstance(error, OperationalError | InterfaceError) and _code(error) is None:
         return True  # the driver's own: it never got an answer

@@ -107,7 +107,6 @@ def migrate(engine: Engine) -> None:
     with _unavailable_if_unreachable(), engine.connect() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
-        connection.invalidate()  # the migration set timeouts on it
 
 
 def migration_sql(dialect: str, current: str | None) -> str:
@@ -155,7 +154,7 @@ def _unfit_tables(inspector: Inspector) -> list[str]:
 
 @contextmanager
 def _reading(engine: Engine) -> Iterator[Connection]:
-    with _unavailable_if_unreachable(), backends.reading(engine).connect() as connection:
+    with _unavailable_if_unreachable(), backends.autocommitting(engine).connect() as connection:
         yield connection
 
 
