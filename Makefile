@@ -1,6 +1,6 @@
 # `make help` lists what there is to make.
 .DEFAULT_GOAL := help
-.PHONY: help run gateway test test-oldest soak overload bench check audit format generate docs lock dist clean
+.PHONY: help run gateway clients test test-oldest soak overload bench check audit format generate docs lock dist clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -18,6 +18,8 @@ run: enrollment.db ## serve a sample database on 127.0.0.1:50051
 gateway: $(BIN)/installed .venv-gateway/bin/installed enrollment.db ## the same by HTTP, through Envoy, on 127.0.0.1:8080
 	@cat examples/http.txt
 	@exec $(BIN)/python scripts/gateway.py
+
+clients: $(BIN)/installed .venv-interop/bin/installed ## install what the reference calls with: grpcurl, the Python client
 
 # Loaded once, under another name until it is whole; after that the data is yours.
 enrollment.db: | $(BIN)/installed

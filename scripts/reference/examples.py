@@ -1,7 +1,7 @@
 """The examples of the documentation: calls on the sample database, and their answers.
 
-Each stands for itself: its answer is that of the database as `make run` loads it. Tests
-make all of these calls.
+Each gets its answer on the database as `make run` loads it, and also after all of the others:
+what one of them changes, none of them asks about. Tests make all of these calls.
 """
 
 from collections.abc import Mapping
@@ -23,7 +23,8 @@ class Example:
     """A call, and its answer: the response as JSON, or why it is refused.
 
     Those that have a form in Python are on the reference page. There `client` is an
-    EnrollmentClient, and `printed` is what is printed.
+    EnrollmentClient, and `printed` is what is printed. A call that changes something is about
+    another student in each form: `http_student` is the one of HTTP.
     """
 
     method: str
@@ -32,6 +33,13 @@ class Example:
     answer: Mapping[str, Any] | EnrollmentError
     python: str = ""
     printed: str = ""
+    http_student: str = ""
+
+    @property
+    def http_request(self) -> dict[str, Any]:
+        """The request as it is made by HTTP."""
+        student_id = self.http_student or self.request["student_id"]
+        return {**self.request, "student_id": student_id}
 
     @property
     def reason(self) -> str:
@@ -57,7 +65,7 @@ EXAMPLES = (
     Example(
         method="AssociateCourses",
         title="Two courses, of which the student takes one already",
-        request={"student_id": "s-10001", "course_ids": ["cs-410", "sta-201"]},
+        request={"student_id": "s-10028", "course_ids": ["cs-410", "sta-201"]},
         answer={
             "associations": [
                 {"course_id": "cs-410", "outcome": "OUTCOME_CREATED", "create_time": TIME},
@@ -69,13 +77,14 @@ EXAMPLES = (
             ]
         },
         python="""\
-for association in client.associate_courses("s-10001", ["cs-410", "sta-201"]):
+for association in client.associate_courses("s-10049", ["cs-410", "sta-201"]):
     print(association.course_id, association.outcome.name, association.create_time)
 """,
         printed=f"""\
 cs-410 CREATED {PYTHON_TIME}
 sta-201 ALREADY_ASSOCIATED {PYTHON_TIME}
 """,
+        http_student="s-10040",
     ),
     Example(
         method="AssociateCourses",
@@ -193,12 +202,13 @@ except StudentNotFound as error:
     Example(
         method="RemoveCourse",
         title="A course that the student takes",
-        request={"student_id": "s-10001", "course_id": "phy-210"},
+        request={"student_id": "s-10004", "course_id": "phy-210"},
         answer={"removed": True},
         python="""\
-print(client.remove_course("s-10001", "phy-210"))
+print(client.remove_course("s-10017", "phy-210"))
 """,
         printed="True\n",
+        http_student="s-10007",
     ),
     Example(
         method="RemoveCourse",

@@ -43,7 +43,7 @@ def answer(example: Example) -> Json:
 def http_target(example: Example) -> str:
     """Where the request goes: a path, and a query if there is one."""
     rule = http_rule(SERVICE.methods_by_name[example.method])
-    query = dict(example.request)
+    query = example.http_request
     path = re.sub(r"{(\w+)}", lambda field: quote(query.pop(field[1]), safe=""), rule.path)
     if rule.has_body or not query:
         return path
@@ -56,7 +56,8 @@ def http_body(example: Example) -> Json | None:
     rule = http_rule(SERVICE.methods_by_name[example.method])
     if not rule.has_body:
         return None
-    return {name: one for name, one in example.request.items() if name not in rule.path_fields}
+    fields = example.http_request.items()
+    return {name: one for name, one in fields if name not in rule.path_fields}
 
 
 def curl(example: Example) -> str:

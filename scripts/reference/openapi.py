@@ -11,7 +11,15 @@ from google.protobuf.descriptor import FieldDescriptor, MethodDescriptor
 from enrollment_server.rpc.errors import reason_of
 from scripts.contract import ROOT
 from scripts.reference import forms, schemas
-from scripts.reference.contract import PACKAGE, SERVICE, Contract, Reason, http_rule, is_required
+from scripts.reference.contract import (
+    PACKAGE,
+    SERVICE,
+    Contract,
+    HttpRule,
+    Reason,
+    http_rule,
+    is_required,
+)
 from scripts.reference.examples import COMMON_REFUSALS, EXAMPLES, Example
 from scripts.reference.schemas import Json
 
@@ -76,7 +84,7 @@ def _operation(contract: Contract, method: MethodDescriptor) -> Json:
         "summary": summary,
         "description": description,
         "parameters": [
-            _parameter(contract, field, "path" if field.name in rule.path_fields else "query")
+            _parameter(contract, field, rule, examples[0])
             for field in method.input_type.fields
             if field.name in rule.path_fields or not rule.has_body
         ],
@@ -89,19 +97,19 @@ def _operation(contract: Contract, method: MethodDescriptor) -> Json:
     return operation
 
 
-def _parameter(contract: Contract, field: FieldDescriptor, place: str) -> Json:
+def _parameter(
+    contract: Contract, field: FieldDescriptor, rule: HttpRule, example: Example
+) -> Json:
     parameter = {
         "name": field.name,
-        "in": place,
+        "in": "path" if field.name in rule.path_fields else "query",
         "required": is_required(field),
         "description": contract.description(field),
         "schema": schemas.field_schema(field),
     }
     # Consoles fill in the example, and what may be left out is better left out at first.
     if is_required(field):
-        parameter["example"] = next(
-            one.request[field.name] for one in EXAMPLES if field.name in one.request
-        )
+        parameter["example"] = example.http_request[field.name]
     return parameter
 
 

@@ -19,16 +19,25 @@ _HEAD = f"""\
 ## Two forms
 
 `make run` serves gRPC on {forms.GRPC_ADDRESS}, in plain text and with reflection;
-`make gateway` takes the same calls over HTTP, on {forms.HTTP_URL}. JSON has the contract's
-names, and every field is there, empty or not; a `Timestamp` is text (RFC 3339), an enum the name
-of its value. Over HTTP, the body of an error is its `google.rpc.Status`, as JSON.
-[openapi.yaml](openapi.yaml) has the HTTP form for programs.
+`make gateway` takes the same calls over HTTP, on {forms.HTTP_URL}. Over HTTP, JSON has the
+contract's names, and every field is there, empty or not; a `Timestamp` is text (RFC 3339), an
+enum the name of its value, and the body of an error is its `google.rpc.Status`. grpcurl prints
+the same with `-emit-defaults`, but for errors; other tools write `createTime`, and leave out what
+is empty. [openapi.yaml](openapi.yaml) has the HTTP form for programs.
 
 A token, where the server wants one, is sent as `authorization: Bearer TOKEN`: as metadata in
 gRPC, as a header in HTTP.
 
-Each example was run on the sample database as `make run` loads it, without what the examples
-before it changed. grpcurl and curl print the same answers, but for how they show errors.
+The examples take grpcurl, curl (7.82 or newer), and Python with the client. In a clone of the
+repository, this line gets all but curl, and has the shell find them:
+
+```sh
+make clients && export PATH="$PWD/.venv/bin:$PWD/.venv-interop/bin:$PATH"
+```
+
+The answers are those of the sample database as `make run` loads it, when the examples are run
+once, from the top of the page to its end; the times will be others. What changes something is
+about another student in each form. curl prints its JSON on one line, and here it is indented.
 """
 
 

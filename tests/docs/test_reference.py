@@ -1,18 +1,13 @@
 """The reference shows what happens: its examples are run, and print what it says they print."""
 
 import re
-import subprocess
-import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
-
-import pytest
 
 from tests.docs.printed import parts
 from tests.support.places import ROOT
+from tests.support.programs import run_program
 
 PAGE = (ROOT / "docs" / "reference.md").read_text()
-GRPCURL = ROOT / ".venv-interop" / "bin" / "grpcurl"
 
 
 @dataclass(frozen=True)
@@ -29,6 +24,8 @@ def _examples() -> list[Example]:
     found = []
     for section in re.split(r"^## ", PAGE, flags=re.MULTILINE)[1:]:
         method = section.splitlines()[0]
+        if method == "Two forms":  # how to prepare the shell
+            continue
         blocks = re.findall(r"^```(\w+)\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
         for number, (language, code) in enumerate(blocks):
             if language in ("sh", "python"):
@@ -40,17 +37,14 @@ def _examples() -> list[Example]:
 
 
 EXAMPLES = _examples()
+[PATH] = re.findall(r"export PATH=.*", PAGE)
 
 
-def by(tool: str) -> list[object]:
-    """The examples of this tool, as parameters."""
-    those = [example for example in EXAMPLES if example.tool == tool]
-    return [pytest.param(one, id=f"{one.method}-{n}") for n, one in enumerate(those, 1)]
-
-
-def run(command: Sequence[str]) -> str:
-    """What this prints: its output, then its complaints."""
-    result = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+def pasted(example: Example, server: str, gateway: str) -> str:
+    """What it prints, its output and then its complaints, in a shell prepared as the page says."""
+    code = f"python - <<'END'\n{example.code}END" if example.tool == "python" else example.code
+    code = code.replace("http://127.0.0.1:8080", gateway).replace("127.0.0.1:50051", server)
+    result = run_program("bash", "-c", f"{PATH}\n{code}")
     return result.stdout + result.stderr
 
 
@@ -62,22 +56,9 @@ def test_every_method_is_shown_in_every_form() -> None:
     }
 
 
-@pytest.mark.parametrize("example", by("grpcurl"))
-def test_grpcurl_prints_what_is_shown(example: Example, server: str) -> None:
-    code = example.code.replace("127.0.0.1:50051", server).replace("grpcurl", str(GRPCURL), 1)
+def test_pasted_from_top_to_bottom_they_print_what_is_shown(server: str, gateway: str) -> None:
+    printed = [(one.method, one.tool, pasted(one, server, gateway)) for one in EXAMPLES]
 
-    assert parts(run(["bash", "-c", code])) == parts(example.printed)
-
-
-@pytest.mark.parametrize("example", by("curl"))
-def test_curl_prints_what_is_shown(example: Example, gateway: str) -> None:
-    code = example.code.replace("http://127.0.0.1:8080", gateway)
-
-    assert parts(run(["bash", "-c", code])) == parts(example.printed)
-
-
-@pytest.mark.parametrize("example", by("python"))
-def test_python_prints_what_is_shown(example: Example, server: str) -> None:
-    code = example.code.replace("127.0.0.1:50051", server)
-
-    assert parts(run([sys.executable, "-c", code])) == parts(example.printed)
+    assert [(method, tool, parts(text)) for method, tool, text in printed] == [
+        (one.method, one.tool, parts(one.printed)) for one in EXAMPLES
+    ]
