@@ -2,6 +2,7 @@
 
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
+from http import HTTPStatus
 from itertools import groupby
 from typing import Any
 
@@ -10,7 +11,7 @@ from google.protobuf.descriptor import FieldDescriptor, MethodDescriptor
 
 from enrollment_server.rpc.errors import reason_of
 from scripts.contract import ROOT
-from scripts.reference import forms, schemas
+from scripts.reference import envoy, forms, schemas
 from scripts.reference.contract import (
     PACKAGE,
     SERVICE,
@@ -20,16 +21,12 @@ from scripts.reference.contract import (
     http_rule,
     is_required,
 )
+from scripts.reference.envoy import OwnRefusal
 from scripts.reference.examples import COMMON_REFUSALS, EXAMPLES, Example
 from scripts.reference.schemas import Json
 
 JSON = "application/json"
-
-# What the gateway refuses by itself.
-_BODY_REFUSALS = {
-    "413": "The body is too large.",
-    "415": f"The body is not said to be `{JSON}`.",
-}
+_UNNAMED = "By the gateway"  # an example without a reason
 
 
 def document(contract: Contract) -> str:
@@ -66,7 +63,7 @@ def document(contract: Contract) -> str:
             },
             "responses": {
                 _name(reasons): _refusal(reasons, _common_bodies(reasons))
-                for reasons in _by_status(contract.common_reasons())
+                for reasons in _by_status(_common_reasons(contract))
             },
             "schemas": dict(schemas.components(contract)),
         },
@@ -129,10 +126,9 @@ def _responses(
         bodies = {one.title: forms.answer(one) for one in examples if one.reason in names}
         yield str(reasons[0].http), _refusal(reasons, bodies)
     if http_rule(method).has_body:
-        for status, meaning in _BODY_REFUSALS.items():
-            schema = schemas.ref("Status")
-            yield status, {"description": meaning, "content": {JSON: {"schema": schema}}}
-    for reasons in _by_status(contract.common_reasons()):
+        for one in envoy.OF_A_BODY:
+            yield str(one.http), _refusal([one], {one.name or _UNNAMED: one.body})
+    for reasons in _by_status(_common_reasons(contract)):
         yield str(reasons[0].http), {"$ref": f"#/components/responses/{_name(reasons)}"}
 
 
@@ -148,24 +144,33 @@ def _by_status(reasons: Iterable[Reason]) -> list[list[Reason]]:
     return [list(same) for _, same in groupby(by_status, key=lambda reason: reason.http)]
 
 
+def _common_reasons(contract: Contract) -> list[Reason]:
+    return [*contract.common_reasons(), *envoy.OF_ANY_CALL]
+
+
 def _name(reasons: Iterable[Reason]) -> str:
     """That of the response which these share."""
-    [code] = {reason.code for reason in reasons}
-    return code.title().replace("_", "")
+    [status] = {reason.http for reason in reasons}
+    return HTTPStatus(status).phrase.replace(" ", "")
 
 
 def _refusal(reasons: list[Reason], bodies: Mapping[str, Json]) -> Json:
-    [code] = {reason.code for reason in reasons}
-    lines = [f"- `{reason.name}`: {reason.meaning}" for reason in reasons]
+    codes = dict.fromkeys(f"`{reason.code}`" for reason in reasons)
+    lines = [
+        f"- `{one.name}`: {one.meaning}" if one.name else f"- {one.meaning}" for one in reasons
+    ]
     return {
-        "description": f"`{code}`\n\n" + "\n".join(lines),
+        "description": f"{', '.join(codes)}\n\n" + "\n".join(lines),
         "content": _content(schemas.status(reasons), bodies),
     }
 
 
 def _common_bodies(reasons: Iterable[Reason]) -> dict[str, Json]:
     bodies = {reason_of(one.trailing_metadata): forms.status(one) for one in COMMON_REFUSALS}
-    return {reason.name: bodies[reason.name] for reason in reasons}
+    return {
+        one.name or _UNNAMED: one.body if isinstance(one, OwnRefusal) else bodies[one.name]
+        for one in reasons
+    }
 
 
 def _content(schema: Json, bodies: Mapping[str, Json | None]) -> Json:

@@ -60,11 +60,9 @@ def field_schema(field: FieldDescriptor) -> Json:
 def status(reasons: Iterable[Reason]) -> Json:
     """A google.rpc.Status that has one of these reasons, if it has any."""
     codes = sorted({Code.Value(reason.code) for reason in reasons})
-    has_reason = {"properties": {"reason": {"enum": [reason.name for reason in reasons]}}}
-    return {
-        **ref("Status"),
-        "properties": {"code": {"enum": codes}, "details": {"items": has_reason}},
-    }
+    names = [reason.name for reason in reasons if reason.name]
+    details = {"items": {"properties": {"reason": {"enum": names}}}} if names else {"maxItems": 0}
+    return {**ref("Status"), "properties": {"code": {"enum": codes}, "details": details}}
 
 
 def ref(name: str) -> Json:
@@ -126,8 +124,8 @@ _STATUS: Mapping[str, Json] = {
         code={"description": "The status of gRPC, a `google.rpc.Code`.", "type": "integer"},
         message=_text("A sentence for people."),
         details={
-            "description": "Why, and what is wrong with a malformed request. Empty if it is not"
-            " the service that refuses, but what lies before it.",
+            "description": "Why, and what is wrong with a malformed request. May be empty if it"
+            " is not the service that refuses, but the gateway, or gRPC itself.",
             "type": "array",
             "items": {"oneOf": [ref("ErrorInfo"), ref("BadRequest")]},
         },

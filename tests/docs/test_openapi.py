@@ -1,11 +1,12 @@
 """docs/openapi.yaml is valid, and says what the gateway does."""
 
 import json
+import re
 import subprocess
 from collections.abc import Iterator
 from http.client import HTTPConnection
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import urlsplit
 
 import pytest
@@ -15,15 +16,26 @@ from scripts.reference.contract import SERVICE, http_rule
 from scripts.reference.examples import EXAMPLES, Example
 
 from tests.docs.printed import parts
+from tests.support.gateway import CODES
 from tests.support.places import ROOT
 
 OPENAPI = ROOT / "docs" / "openapi.yaml"
 BIN = ROOT / ".venv-interop" / "bin"
+HTTP_MD = (ROOT / "docs" / "http.md").read_text()
 DOCUMENT: Any = yaml.safe_load(OPENAPI.read_text())
 OPERATIONS = {
     operation["operationId"]: operation
     for path in DOCUMENT["paths"].values()
     for operation in path.values()
+}
+
+Row: TypeAlias = tuple[int, str, str]  # HTTP, gRPC, reason
+
+TABLE: set[Row] = {
+    (int(status), code.strip(), reason.strip())
+    for status, code, reason in re.findall(
+        r"^\| ([45]\d\d) \|(.*?)\|(.*?)\|", HTTP_MD, re.MULTILINE
+    )
 }
 
 
@@ -33,6 +45,19 @@ def responses(operation: Any) -> Iterator[tuple[int, Any]]:
         if "$ref" in response:
             response = DOCUMENT["components"]["responses"][response["$ref"].rpartition("/")[2]]
         yield int(status), response["content"]["application/json"]
+
+
+def refusals(operation: Any) -> list[tuple[int, Any]]:
+    return [(status, content) for status, content in responses(operation) if status >= 400]
+
+
+def shown(operation: Any) -> set[Row]:
+    """Those refusals of which there are examples."""
+    return {
+        (status, CODES[body["code"]], body["details"][0]["reason"] if body["details"] else "")
+        for status, content in refusals(operation)
+        for body in (example["value"] for example in content["examples"].values())
+    }
 
 
 def run(*command: str | Path, cwd: Path) -> None:
@@ -48,13 +73,27 @@ def test_it_is_valid(folder: Path) -> None:
 
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_every_reason_has_an_example_with_its_code(name: str) -> None:
-    for _, content in responses(OPERATIONS[name]):
-        said = content["schema"].get("properties")
-        if said:
-            bodies = [example["value"] for example in content["examples"].values()]
-            reasons = {body["details"][0]["reason"] for body in bodies}
-            assert reasons == set(said["details"]["items"]["properties"]["reason"]["enum"])
-            assert {body["code"] for body in bodies} == set(said["code"]["enum"])
+    for status, content in refusals(OPERATIONS[name]):
+        said = content["schema"]["properties"]
+        details = said["details"]
+        reasons = details["items"]["properties"]["reason"]["enum"] if "items" in details else []
+        rows = [row for row in shown(OPERATIONS[name]) if row[0] == status]
+        assert {reason for _, _, reason in rows} - {""} == set(reasons)
+        assert {code for _, code, _ in rows} == {CODES[code] for code in said["code"]["enum"]}
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_an_operation_has_every_status_in_which_it_can_end(name: str) -> None:
+    of_bodies = set() if "requestBody" in OPERATIONS[name] else {413, 415}
+    possible = {status for status, _, _ in TABLE} - {405} - of_bodies
+
+    assert {status for status, _ in refusals(OPERATIONS[name])} == possible
+
+
+def test_together_they_show_every_refusal_but_of_what_is_not_there() -> None:
+    of_nothing = {(404, "NOT_FOUND", ""), (405, "UNIMPLEMENTED", "")}
+
+    assert set().union(*map(shown, OPERATIONS.values())) == TABLE - of_nothing
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda one: f"{one.method}: {one.title}")
