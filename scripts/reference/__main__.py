@@ -8,11 +8,15 @@ import sys
 
 from scripts.contract import ROOT
 from scripts.reference import openapi, page
-from scripts.reference.contract import Contract
+from scripts.reference.contract import Contract, ContractError
 
 
 def main() -> int:
-    contract = Contract()
+    try:
+        contract = Contract()
+    except ContractError as error:
+        print(error)
+        return 1
     documents = {
         ROOT / "docs" / "openapi.yaml": openapi.document(contract),
         ROOT / "docs" / "reference.md": page.document(contract),

@@ -8,7 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from google.api import annotations_pb2, field_behavior_pb2
-from google.protobuf.descriptor import EnumDescriptor, FieldDescriptor, MethodDescriptor
+from google.protobuf.descriptor import (
+    EnumDescriptor,
+    FieldDescriptor,
+    MethodDescriptor,
+    ServiceDescriptor,
+)
 from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSet
 
 from enrollment.v1 import enrollment_pb2 as pb
@@ -16,6 +21,10 @@ from scripts.contract import protoc
 
 PACKAGE = pb.DESCRIPTOR.package
 SERVICE = pb.DESCRIPTOR.services_by_name["EnrollmentService"]
+
+
+class ContractError(Exception):
+    """What comments contradict each other in; for people."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +54,7 @@ class Contract:
     """The comments of the contract, and what is read from them."""
 
     def __init__(self) -> None:
+        """Raises ContractError."""
         with tempfile.TemporaryDirectory() as folder:
             image = Path(folder) / "contract.binpb"
             output = ["--include_source_info", f"--descriptor_set_out={image}"]
@@ -53,10 +63,15 @@ class Contract:
             files = FileDescriptorSet.FromString(image.read_bytes()).file
         self._comments = dict(_comments(files))
         self._reasons = {reason.name: reason for reason in self._read_reasons()}
+        self._require_one_place_for_each_reason()
 
     def comment(self, full_name: str) -> str:
         """What is written above an element: paragraphs without line breaks."""
         return self._comments[full_name]
+
+    def summary(self, full_name: str) -> str:
+        """The first paragraph of that."""
+        return self.comment(full_name).partition("\n\n")[0]
 
     def description(self, field: FieldDescriptor) -> str:
         """The comment of a field, and those of the values that it can have."""
@@ -75,15 +90,33 @@ class Contract:
         """The one of this name, which has no prefix."""
         return self._reasons[name]
 
-    def reasons(self, method: MethodDescriptor) -> list[Reason]:
-        """Those that the comment of this method names."""
-        words = re.findall(r"\w+", self.comment(method.full_name))
-        return [reason for reason in self._reasons.values() if reason.name in words]
+    def reasons(self, element: MethodDescriptor | ServiceDescriptor) -> list[Reason]:
+        """Those that the paragraph "Errors:" of its comment names, of a service for any call."""
+        paragraphs = self.comment(element.full_name).split("\n\n")
+        errors = "".join(one for one in paragraphs if one.startswith("Errors: "))
+        named = {
+            name: code
+            for code, names in re.findall(r"([A-Z_]+) \((.*?)\)", errors)
+            for name in re.findall(r"\b[A-Z_]{2,}\b", names)
+        }
+        for name, code in named.items():
+            if name not in self._reasons or self._reasons[name].code != code:
+                raise ContractError(f"{element.name}: ErrorReason has no {name} that is {code}.")
+        return [reason for reason in self._reasons.values() if reason.name in named]
 
     def common_reasons(self) -> list[Reason]:
-        """Those that no method's comment names: any call can end so."""
-        named = {reason for method in SERVICE.methods for reason in self.reasons(method)}
-        return [reason for reason in self._reasons.values() if reason not in named]
+        """Those that any call can end in."""
+        return self.reasons(SERVICE)
+
+    def _require_one_place_for_each_reason(self) -> None:
+        """With the service, or with methods. Raises ContractError."""
+        of_methods = {reason for method in SERVICE.methods for reason in self.reasons(method)}
+        for reason in self._reasons.values():
+            if (reason in of_methods) == (reason in self.common_reasons()):
+                raise ContractError(
+                    f'{reason.name} has to be under "Errors:" of the service or of methods,'
+                    " and not of both."
+                )
 
     def _read_reasons(self) -> Iterator[Reason]:
         for name, comment in self.values(pb.ErrorReason.DESCRIPTOR):

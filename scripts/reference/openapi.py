@@ -50,7 +50,7 @@ def document(contract: Contract) -> str:
             {"url": forms.HTTP_URL, "description": "`make gateway`"},
         ],
         "security": [{}, {"token": []}],
-        "tags": [{"name": SERVICE.name, "description": contract.comment(SERVICE.full_name)}],
+        "tags": [{"name": SERVICE.name, "description": contract.summary(SERVICE.full_name)}],
         "paths": paths,
         "components": {
             "securitySchemes": {

@@ -26,7 +26,12 @@ if _version_not_supported:
 
 
 class EnrollmentServiceStub:
-    """Associates students with courses.
+    """Associates students with courses, and lists and removes what they take.
+
+    Errors: INTERNAL (INTERNAL); UNAVAILABLE (DATABASE_UNAVAILABLE, SHUTTING_DOWN);
+    ABORTED (CONFLICT); RESOURCE_EXHAUSTED (OVERLOADED); DEADLINE_EXCEEDED
+    (DEADLINE_EXCEEDED); UNAUTHENTICATED (UNAUTHENTICATED); PERMISSION_DENIED
+    (PERMISSION_DENIED). Any call can end in these.
     """
 
     def __init__(self, channel):
@@ -53,7 +58,12 @@ class EnrollmentServiceStub:
 
 
 class EnrollmentServiceServicer:
-    """Associates students with courses.
+    """Associates students with courses, and lists and removes what they take.
+
+    Errors: INTERNAL (INTERNAL); UNAVAILABLE (DATABASE_UNAVAILABLE, SHUTTING_DOWN);
+    ABORTED (CONFLICT); RESOURCE_EXHAUSTED (OVERLOADED); DEADLINE_EXCEEDED
+    (DEADLINE_EXCEEDED); UNAUTHENTICATED (UNAUTHENTICATED); PERMISSION_DENIED
+    (PERMISSION_DENIED). Any call can end in these.
     """
 
     def AssociateCourses(self, request, context):
@@ -63,8 +73,8 @@ class EnrollmentServiceServicer:
         OUTCOME_ALREADY_ASSOCIATED, with the time of the original association.
 
         Errors: INVALID_ARGUMENT (INVALID_REQUEST); NOT_FOUND (STUDENT_NOT_FOUND, or
-        COURSE_NOT_FOUND naming every unknown course in `course_ids`). A hundred unknown
-        ids of the greatest length make 13 KiB of trailing metadata, more than the
+        COURSE_NOT_FOUND naming every unknown course in `course_ids`). In gRPC, a hundred
+        unknown ids of the greatest length make 13 KiB of trailing metadata, more than the
         8 KiB that some clients accept unless told otherwise.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -86,6 +96,9 @@ class EnrollmentServiceServicer:
 
     def RemoveCourse(self, request, context):
         """Removes one course from a student.
+
+        Safe to repeat: it removes nothing else. Of a course that is removed already, it
+        says COURSE_NOT_ASSOCIATED or, if `allow_missing` is set, `removed = false`.
 
         Errors: INVALID_ARGUMENT (INVALID_REQUEST); NOT_FOUND (STUDENT_NOT_FOUND, or
         COURSE_NOT_ASSOCIATED unless `allow_missing` is set).
@@ -121,7 +134,12 @@ def add_EnrollmentServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class EnrollmentService:
-    """Associates students with courses.
+    """Associates students with courses, and lists and removes what they take.
+
+    Errors: INTERNAL (INTERNAL); UNAVAILABLE (DATABASE_UNAVAILABLE, SHUTTING_DOWN);
+    ABORTED (CONFLICT); RESOURCE_EXHAUSTED (OVERLOADED); DEADLINE_EXCEEDED
+    (DEADLINE_EXCEEDED); UNAUTHENTICATED (UNAUTHENTICATED); PERMISSION_DENIED
+    (PERMISSION_DENIED). Any call can end in these.
     """
 
     @staticmethod

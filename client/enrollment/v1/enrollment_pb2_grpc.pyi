@@ -3,12 +3,14 @@
 isort:skip_file
 Which courses a student takes, and changing that.
 
-Errors. Every error carries, in `grpc-status-details-bin`, a `google.rpc.Status`
-with one `google.rpc.ErrorInfo` (AIP-193): its `domain` is `enrollment.v1`, its
-`reason` is a value of ErrorReason without the prefix `ERROR_REASON_`, and its
-`metadata` holds the values that the message speaks of, under `student_id`,
-`course_id`, or `course_ids` (comma-separated). INVALID_ARGUMENT also carries a
-`google.rpc.BadRequest` that lists every violation by field path.
+Errors. An error of this service carries, in `grpc-status-details-bin`, a
+`google.rpc.Status` with one `google.rpc.ErrorInfo` (AIP-193): its `domain` is
+`enrollment.v1`, its `reason` is a value of ErrorReason without the prefix
+`ERROR_REASON_`, and its `metadata` holds the values that the message speaks of,
+under `student_id`, `course_id`, or `course_ids` (comma-separated). INVALID_ARGUMENT
+also carries a `google.rpc.BadRequest` that lists every violation by field path.
+What gRPC or a gateway refuses by itself, such as a request of more than 4 MiB, may
+have nothing but a status and a message.
 
 Ids. Students and courses are named by their system of record: 1 to 128
 characters of `[A-Za-z0-9._~:-]`, case-sensitive.
@@ -38,7 +40,13 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class EnrollmentServiceStub:
-    """Associates students with courses."""
+    """Associates students with courses, and lists and removes what they take.
+
+    Errors: INTERNAL (INTERNAL); UNAVAILABLE (DATABASE_UNAVAILABLE, SHUTTING_DOWN);
+    ABORTED (CONFLICT); RESOURCE_EXHAUSTED (OVERLOADED); DEADLINE_EXCEEDED
+    (DEADLINE_EXCEEDED); UNAUTHENTICATED (UNAUTHENTICATED); PERMISSION_DENIED
+    (PERMISSION_DENIED). Any call can end in these.
+    """
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -51,8 +59,8 @@ class EnrollmentServiceStub:
     OUTCOME_ALREADY_ASSOCIATED, with the time of the original association.
 
     Errors: INVALID_ARGUMENT (INVALID_REQUEST); NOT_FOUND (STUDENT_NOT_FOUND, or
-    COURSE_NOT_FOUND naming every unknown course in `course_ids`). A hundred unknown
-    ids of the greatest length make 13 KiB of trailing metadata, more than the
+    COURSE_NOT_FOUND naming every unknown course in `course_ids`). In gRPC, a hundred
+    unknown ids of the greatest length make 13 KiB of trailing metadata, more than the
     8 KiB that some clients accept unless told otherwise.
     """
     ListStudentCourses: _grpc.UnaryUnaryMultiCallable[_enrollment_pb2.ListStudentCoursesRequest, _enrollment_pb2.ListStudentCoursesResponse]
@@ -67,13 +75,22 @@ class EnrollmentServiceStub:
     RemoveCourse: _grpc.UnaryUnaryMultiCallable[_enrollment_pb2.RemoveCourseRequest, _enrollment_pb2.RemoveCourseResponse]
     """Removes one course from a student.
 
+    Safe to repeat: it removes nothing else. Of a course that is removed already, it
+    says COURSE_NOT_ASSOCIATED or, if `allow_missing` is set, `removed = false`.
+
     Errors: INVALID_ARGUMENT (INVALID_REQUEST); NOT_FOUND (STUDENT_NOT_FOUND, or
     COURSE_NOT_ASSOCIATED unless `allow_missing` is set).
     """
 
 @_typing.type_check_only
 class EnrollmentServiceAsyncStub(EnrollmentServiceStub):
-    """Associates students with courses."""
+    """Associates students with courses, and lists and removes what they take.
+
+    Errors: INTERNAL (INTERNAL); UNAVAILABLE (DATABASE_UNAVAILABLE, SHUTTING_DOWN);
+    ABORTED (CONFLICT); RESOURCE_EXHAUSTED (OVERLOADED); DEADLINE_EXCEEDED
+    (DEADLINE_EXCEEDED); UNAUTHENTICATED (UNAUTHENTICATED); PERMISSION_DENIED
+    (PERMISSION_DENIED). Any call can end in these.
+    """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     AssociateCourses: _aio.UnaryUnaryMultiCallable[_enrollment_pb2.AssociateCoursesRequest, _enrollment_pb2.AssociateCoursesResponse]  # type: ignore[assignment]
@@ -83,8 +100,8 @@ class EnrollmentServiceAsyncStub(EnrollmentServiceStub):
     OUTCOME_ALREADY_ASSOCIATED, with the time of the original association.
 
     Errors: INVALID_ARGUMENT (INVALID_REQUEST); NOT_FOUND (STUDENT_NOT_FOUND, or
-    COURSE_NOT_FOUND naming every unknown course in `course_ids`). A hundred unknown
-    ids of the greatest length make 13 KiB of trailing metadata, more than the
+    COURSE_NOT_FOUND naming every unknown course in `course_ids`). In gRPC, a hundred
+    unknown ids of the greatest length make 13 KiB of trailing metadata, more than the
     8 KiB that some clients accept unless told otherwise.
     """
     ListStudentCourses: _aio.UnaryUnaryMultiCallable[_enrollment_pb2.ListStudentCoursesRequest, _enrollment_pb2.ListStudentCoursesResponse]  # type: ignore[assignment]
@@ -99,12 +116,21 @@ class EnrollmentServiceAsyncStub(EnrollmentServiceStub):
     RemoveCourse: _aio.UnaryUnaryMultiCallable[_enrollment_pb2.RemoveCourseRequest, _enrollment_pb2.RemoveCourseResponse]  # type: ignore[assignment]
     """Removes one course from a student.
 
+    Safe to repeat: it removes nothing else. Of a course that is removed already, it
+    says COURSE_NOT_ASSOCIATED or, if `allow_missing` is set, `removed = false`.
+
     Errors: INVALID_ARGUMENT (INVALID_REQUEST); NOT_FOUND (STUDENT_NOT_FOUND, or
     COURSE_NOT_ASSOCIATED unless `allow_missing` is set).
     """
 
 class EnrollmentServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Associates students with courses."""
+    """Associates students with courses, and lists and removes what they take.
+
+    Errors: INTERNAL (INTERNAL); UNAVAILABLE (DATABASE_UNAVAILABLE, SHUTTING_DOWN);
+    ABORTED (CONFLICT); RESOURCE_EXHAUSTED (OVERLOADED); DEADLINE_EXCEEDED
+    (DEADLINE_EXCEEDED); UNAUTHENTICATED (UNAUTHENTICATED); PERMISSION_DENIED
+    (PERMISSION_DENIED). Any call can end in these.
+    """
 
     @_abc_1.abstractmethod
     def AssociateCourses(
@@ -118,8 +144,8 @@ class EnrollmentServiceServicer(metaclass=_abc_1.ABCMeta):
         OUTCOME_ALREADY_ASSOCIATED, with the time of the original association.
 
         Errors: INVALID_ARGUMENT (INVALID_REQUEST); NOT_FOUND (STUDENT_NOT_FOUND, or
-        COURSE_NOT_FOUND naming every unknown course in `course_ids`). A hundred unknown
-        ids of the greatest length make 13 KiB of trailing metadata, more than the
+        COURSE_NOT_FOUND naming every unknown course in `course_ids`). In gRPC, a hundred
+        unknown ids of the greatest length make 13 KiB of trailing metadata, more than the
         8 KiB that some clients accept unless told otherwise.
         """
 
@@ -145,6 +171,9 @@ class EnrollmentServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_enrollment_pb2.RemoveCourseResponse, _abc.Awaitable[_enrollment_pb2.RemoveCourseResponse]]:
         """Removes one course from a student.
+
+        Safe to repeat: it removes nothing else. Of a course that is removed already, it
+        says COURSE_NOT_ASSOCIATED or, if `allow_missing` is set, `removed = false`.
 
         Errors: INVALID_ARGUMENT (INVALID_REQUEST); NOT_FOUND (STUDENT_NOT_FOUND, or
         COURSE_NOT_ASSOCIATED unless `allow_missing` is set).
