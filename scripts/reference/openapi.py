@@ -45,10 +45,7 @@ def document(contract: Contract) -> str:
             "version": version,
             "description": f"{contract.comment(PACKAGE)}\n\n{over_http}",
         },
-        "servers": [
-            {"url": "/", "description": "The gateway that serves this document"},
-            {"url": forms.HTTP_URL, "description": "`make gateway`"},
-        ],
+        "servers": [{"url": "/", "description": "The gateway that serves this document"}],
         "security": [{}, {"token": []}],
         "tags": [{"name": SERVICE.name, "description": contract.summary(SERVICE.full_name)}],
         "paths": paths,
