@@ -117,6 +117,20 @@ class TestConsole:
         assert (status, answer["associations"][0]["outcome"]) == ("200", "OUTCOME_CREATED")
         assert "mus-220" in [one["course"]["id"] for one in page["courses"]]
 
+    def test_a_course_is_removed_as_it_is_filled_in(self, console: Console) -> None:
+        status, answer = console.execute("RemoveCourse")
+        _, page = console.execute("ListStudentCourses", student_id="s-10007")
+
+        assert (status, answer) == ("200", {"removed": True})
+        assert "phy-210" not in [one["course"]["id"] for one in page["courses"]]
+
+    def test_it_offers_no_server_that_its_policy_keeps_it_from(
+        self, console: Console, page: Page
+    ) -> None:
+        offered = page.locator(".servers option").all()
+
+        assert [one.get_attribute("value") for one in offered] == ["/"]
+
     def test_a_refusal_is_shown_with_its_reason(self, console: Console) -> None:
         status, answer = console.execute("ListStudentCourses", student_id="nobody")
 
@@ -220,18 +234,46 @@ class TestGrpcWeb:
         assert "mus-220" in [one["course"]["id"] for one in listed["courses"]]
         assert removed["removed"] is True
 
-    def test_it_is_told_why_a_call_is_refused(self, page: Page, address: str) -> None:
+    @pytest.mark.parametrize(
+        ("method", "asked", "told"),
+        [
+            (
+                "associateCourses",
+                {"studentId": "s-10001", "courseIds": ["cs-310", "x-1", "x-2"]},
+                ("NotFound", "COURSE_NOT_FOUND", {"course_ids": "x-1,x-2"}, {}),
+            ),
+            (
+                "removeCourse",
+                {"studentId": "s-10001", "courseId": "mus-220"},
+                (
+                    "NotFound",
+                    "COURSE_NOT_ASSOCIATED",
+                    {"student_id": "s-10001", "course_id": "mus-220"},
+                    {},
+                ),
+            ),
+            (
+                "associateCourses",
+                {"studentId": "s-10001", "courseIds": ["cs-310", "cs 410", ""]},
+                (
+                    "InvalidArgument",
+                    "INVALID_REQUEST",
+                    {},
+                    {"course_ids[1]": "is not an id", "course_ids[2]": "is required"},
+                ),
+            ),
+        ],
+        ids=lambda value: value[1] if isinstance(value, tuple) else None,
+    )
+    def test_it_is_told_why_a_call_is_refused(
+        self, page: Page, address: str, method: str, asked: object, told: object
+    ) -> None:
         page.goto(f"http://{address}/docs", wait_until="commit")
 
-        refusal = self.call(
-            page,
-            address,
-            "associateCourses",
-            {"studentId": "s-10001", "courseIds": ["cs-310", "x-1", "x-2"]},
-        )
+        refusal = self.call(page, address, method, asked)
 
-        assert (refusal["code"], refusal["reason"]) == ("NotFound", "COURSE_NOT_FOUND")
-        assert refusal["metadata"] == {"course_ids": "x-1,x-2"}
+        violations = {one["field"]: one["description"] for one in refusal["violations"]}
+        assert (refusal["code"], refusal["reason"], refusal["metadata"], violations) == told
 
     def test_so_is_a_page_of_an_origin_that_may_call(
         self, page: Page, address: str, portal: int
