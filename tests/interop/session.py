@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from google.api.annotations_pb2 import http
+from google.api.field_behavior_pb2 import field_behavior
 
 import enrollment
 from enrollment import EnrollmentClient, EnrollmentError
@@ -19,13 +20,21 @@ def main(address: str, student: str) -> None:
     with EnrollmentClient(address, timeout=10) as client:
         answers = {
             "modules": [enrollment.__file__, pb.__file__],
-            "http": {
-                method.name: str(method.GetOptions().Extensions[http])
-                for method in pb.DESCRIPTOR.services_by_name["EnrollmentService"].methods
-            },
+            "options": options(),
             **calls(client, student),
         }
     json.dump(answers, sys.stdout)
+
+
+def options() -> dict[str, str]:
+    """What the contract says besides names, numbers and types, of each method and field."""
+    methods = pb.DESCRIPTOR.services_by_name["EnrollmentService"].methods
+    messages = pb.DESCRIPTOR.message_types_by_name.values()
+    fields = [field for message in messages for field in message.fields]
+    return {
+        **{one.full_name: str(one.GetOptions().Extensions[http]) for one in methods},
+        **{one.full_name: str(one.GetOptions().Extensions[field_behavior]) for one in fields},
+    }
 
 
 def calls(client: EnrollmentClient, student: str) -> dict[str, Any]:

@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from google.api.annotations_pb2 import http
 from sqlalchemy import URL
 
 from enrollment import EnrollmentClient
 from tests.interop.conftest import insert_students
-from tests.support.api import SERVICE
+from tests.interop.session import options
 from tests.support.programs import run_program
 
 SESSION = Path(__file__).with_name("session.py")
@@ -65,11 +64,9 @@ def test_it_tells_refusals_apart(got: dict[str, Any]) -> None:
     ]
 
 
-def test_its_http_paths_are_still_those(got: dict[str, Any]) -> None:
+def test_its_http_paths_and_required_fields_are_still_those(got: dict[str, Any]) -> None:
     """Nothing else compares options of the contract with those released."""
-    today = {m.name: str(m.GetOptions().Extensions[http]) for m in SERVICE.methods}
-
-    assert got["http"].items() <= today.items()
+    assert got["options"].items() <= options().items()
 
 
 def test_a_page_token_of_version_0_1_0_is_taken(address: str, database: URL) -> None:
