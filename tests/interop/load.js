@@ -43,6 +43,21 @@ export default function () {
   const named = { course_ids: "x,y" };
   is("AssociateCourses: of unknown ones", unknown, notFound("COURSE_NOT_FOUND", named));
 
+  const malformed = call("AssociateCourses", { student_id, course_ids: ["chess", "a b", ""] });
+  is("AssociateCourses: of what are no ids", malformed, {
+    status: Number(grpc.StatusInvalidArgument),
+    details: [
+      errorInfo("INVALID_REQUEST", {}),
+      {
+        "@type": "type.googleapis.com/google.rpc.BadRequest",
+        fieldViolations: [
+          violation("course_ids[1]", "is not an id"),
+          violation("course_ids[2]", "is required"),
+        ],
+      },
+    ],
+  });
+
   const first = call("ListStudentCourses", { student_id, page_size: 1 });
   is("ListStudentCourses: first page", first, {
     courses: [{ course: ALGEBRA, createTime: algebra }],
@@ -76,13 +91,21 @@ function call(method, request) {
     `enrollment.v1.EnrollmentService/${method}`,
     request,
   );
-  return status === grpc.StatusOK ? message : { status, details: error.details };
+  // As an object, which it is, any status would be written as {}.
+  return status === grpc.StatusOK ? message : { status: Number(status), details: error.details };
 }
 
 function notFound(reason, metadata) {
+  return { status: Number(grpc.StatusNotFound), details: [errorInfo(reason, metadata)] };
+}
+
+function errorInfo(reason, metadata) {
   const type = "type.googleapis.com/google.rpc.ErrorInfo";
-  const info = { "@type": type, domain: "enrollment.v1", reason, metadata };
-  return { status: grpc.StatusNotFound, details: [info] };
+  return { "@type": type, domain: "enrollment.v1", reason, metadata };
+}
+
+function violation(field, description) {
+  return { field, description, reason: "", localizedMessage: null };
 }
 
 function is(what, got, expected) {
