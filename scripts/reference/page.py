@@ -107,6 +107,11 @@ def _messages(contract: Contract) -> Iterator[str]:
 def _common_errors(contract: Contract) -> Iterator[str]:
     yield "## Errors of every call\n"
     yield _reasons(contract.common_reasons())
+    yield (
+        "Over HTTP, the gateway refuses some requests by itself, such as those of a method that"
+        " the path does not take (405) or with a body of another type (415):"
+        " [http.md](http.md#refusals) has them all.\n"
+    )
 
 
 def _fields(contract: Contract, title: str, fields: Iterable[FieldDescriptor]) -> str:

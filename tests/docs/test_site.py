@@ -60,6 +60,29 @@ def test_a_page_asks_no_other_machine(path: str, url: str, browser_page: Page) -
     assert [address for address in asked if not address.startswith(url)] == []
 
 
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("path", ["", "docs/reference/"])
+def test_nothing_runs_off_the_edge(path: str, width: int, url: str, browser_page: Page) -> None:
+    browser_page.set_viewport_size({"width": width, "height": 800})
+    browser_page.goto(f"{url}{path}")
+
+    too_wide = browser_page.evaluate("""[...document.querySelectorAll("pre > code, table")]
+      .filter(({ scrollWidth, clientWidth }) => scrollWidth > Math.min(clientWidth, innerWidth))
+      .map(({ textContent }) => textContent)""")
+
+    assert too_wide == []
+
+
+def test_swagger_ui_offers_nothing_to_call(url: str, browser_page: Page) -> None:
+    browser_page.goto(f"{url}docs/openapi/")
+    page = browser_page.frame_locator(".swagger-ui-iframe")
+    page.locator(".opblock").first.wait_for()
+
+    offered = page.locator(":is(.servers, .authorize, .authorization__btn, .try-out):visible")
+
+    assert offered.count() == 0
+
+
 def test_swagger_ui_shows_every_operation(url: str, browser_page: Page) -> None:
     document = yaml.safe_load((ROOT / "docs" / "openapi.yaml").read_text())
     operations = sum(len(path) for path in document["paths"].values())
