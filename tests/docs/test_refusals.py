@@ -1,5 +1,6 @@
 """What the gateway refuses by itself is shown as it says it."""
 
+import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -17,20 +18,22 @@ SLOW = f"POST {ADA} HTTP/1.1\r\nhost: x\r\ncontent-type: {JSON}\r\ncontent-lengt
 
 @dataclass(frozen=True)
 class Gateways:
-    """Addresses: before a server that answers as it is told, before none."""
+    """Addresses: before a server that answers as it is told, one that is silent, and none."""
 
     told: str
+    silent: str
     deserted: str
 
 
 @pytest.fixture(scope="module")
 def gateways() -> Iterator[Gateways]:
-    with told_servers("") as [server]:
+    with told_servers("") as [server], socket.create_server(("127.0.0.1", 0)) as listener:
         hasty = gateway.local(free_address(), server.address)
         gateway.connection_manager(hasty)["request_timeout"] = "1s"
-        deserted = gateway.local(free_address(), free_address())
-        with envoy(hasty) as told, envoy(deserted) as without:
-            yield Gateways(told, without)
+        patient = gateway.local(free_address(), f"127.0.0.1:{listener.getsockname()[1]}")
+        alone = gateway.local(free_address(), free_address())
+        with envoy(hasty) as told, envoy(patient) as silent, envoy(alone) as deserted:
+            yield Gateways(told, silent, deserted)
 
 
 def told(
@@ -49,7 +52,7 @@ CASES: dict[int, Callable[[Gateways], Answer]] = {
     431: told("GET", ADA, cookie="x" * 12 * 1024),
     500: told("GET", "/students/long/courses", x_request_id=REQUEST_ID),
     503: lambda to: call(to.deserted, "GET", ADA),
-    504: told("GET", "/students/slow/courses", grpc_timeout="200m"),
+    504: lambda to: call(to.silent, "GET", ADA, headers={"grpc-timeout": "200m"}),
 }
 
 
