@@ -90,8 +90,10 @@ def grpcurl_prints(example: Example) -> str:
         return _pretty(answer(example))
     refused = refusal(example.answer)
     code = refused.code.name.replace("_", " ").title().replace(" ", "")
-    details = status(refused)["details"]
-    lines = [f"  {n})\t{json.dumps(one, sort_keys=True)}" for n, one in enumerate(details, 1)]
+    details = [
+        json.dumps(one, sort_keys=True, separators=(",", ":")) for one in status(refused)["details"]
+    ]
+    lines = [f"  {number})\t{one}" for number, one in enumerate(details, 1)]
     return "\n".join(
         ["ERROR:", f"  Code: {code}", f"  Message: {refused.message}", "  Details:", *lines, ""]
     )

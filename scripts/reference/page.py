@@ -37,7 +37,7 @@ make clients && export PATH="$PWD/.venv/bin:$PWD/.venv-interop/bin:$PATH"
 
 The answers are those of the sample database as `make run` loads it, when the examples are run
 once, from the top of the page to its end; the times will be others. What changes something is
-about another student in each form. curl prints its JSON on one line, and here it is indented.
+about another student in each form. What curl prints is one line, and is indented here.
 """
 
 
