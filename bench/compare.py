@@ -109,12 +109,10 @@ class Bench:
         engine = create_engine(parse_url(self._url))
         with autocommitting(engine).connect() as connection:
             connection.execute(text("VACUUM ANALYZE"))
-        engine.dispose()
 
     def _associate(self, pairs: range) -> None:
         engine = create_engine(parse_url(self._url))
         Bulk(engine).associate([fresh_pair(number) for number in pairs])
-        engine.dispose()
 
 
 def main() -> None:

@@ -81,7 +81,6 @@ def filled(url: URL, size: int) -> URL:
             connection.execute(text(statement))
         connection.execute(text("VACUUM ANALYZE"))
         connection.execute(text("CHECKPOINT"))
-    engine.dispose()
     return url
 
 

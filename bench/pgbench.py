@@ -43,7 +43,6 @@ def pgbench(url: str, load: str, callers: int, seconds: int) -> Measured:
                 "PGOPTIONS": ONE_PLAN,
             },
         ).stdout
-    engine.dispose()
     found = dict(re.findall(r"(tps|latency average) = ([\d.]+)", output))
     return Measured(float(found["tps"]), UNKNOWN, UNKNOWN, UNKNOWN, UNKNOWN)
 

@@ -60,10 +60,8 @@ def url(databases: Databases) -> URL:
 
 
 @pytest.fixture
-def engine(url: URL) -> Iterator[Engine]:
-    engine = backends.create_engine(url)
-    yield engine
-    engine.dispose()
+def engine(url: URL) -> Engine:
+    return backends.create_engine(url)
 
 
 @pytest.fixture

@@ -93,7 +93,6 @@ class TestConflicts:
 
         with locked(url):
             answer = call(Api(service_of(engine)))
-        engine.dispose()
 
         assert answer == Refusal(
             "ABORTED", "Concurrent changes got in the way; try again.", "CONFLICT"
@@ -121,7 +120,6 @@ class TestConflicts:
             )
 
         answer = call(Api(service_of(engine)))
-        engine.dispose()
 
         assert (answer.code, answer.reason) == ("ABORTED", "CONFLICT")
 

@@ -147,4 +147,3 @@ def test_a_course_may_lack_a_title_in_a_table_that_was_there_first(
     [taken] = api.list_courses("ada").courses
 
     assert (taken.course.id, taken.course.title) == ("chess", "")
-    engine.dispose()

@@ -99,7 +99,6 @@ def locked(
         for statement in request.param:
             connection.execute(text(statement))
         yield LockedDatabase(url, transaction.rollback)
-    engine.dispose()
 
 
 @pytest.mark.parametrize(

@@ -154,13 +154,11 @@ def table(url: URL) -> tuple[set[tuple[str, str]], int, int]:
     engine = backends.create_engine(url)
     with engine.connect() as connection:
         pairs = connection.execute(text("SELECT student_id, course_id FROM student_courses"))
-        state = (
+        return (
             {(student, course) for student, course in pairs},
             int(connection.scalar(text("SELECT count(*) FROM students")) or 0),
             int(connection.scalar(text("SELECT count(*) FROM courses")) or 0),
         )
-    engine.dispose()
-    return state
 
 
 def test_any_bytes_have_an_answer_from_the_contract(

@@ -144,7 +144,6 @@ def model(url: URL, address: str, folder: Path) -> Iterator[type[Model]]:
 
         ModelOfThisServer.folder = folder
         yield ModelOfThisServer
-    engine.dispose()
 
 
 def test_the_service_agrees_with_the_model(model: type[Model], soak: bool) -> None:

@@ -145,12 +145,10 @@ def test_upserts_count_what_is_new_and_what_differs(engine: Engine) -> None:
 
 class TestLostConnections:
     @pytest.fixture
-    def engine(self, postgresql_databases: Databases) -> Iterator[Engine]:
+    def engine(self, postgresql_databases: Databases) -> Engine:
         url = postgresql_databases.fresh()
         insert_students_and_courses(url)
-        engine = backends.create_engine(url)
-        yield engine
-        engine.dispose()
+        return backends.create_engine(url)
 
     def test_at_any_statement_change_no_answer(self, engine: Engine) -> None:
         for place in count():

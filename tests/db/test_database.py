@@ -2,7 +2,7 @@
 
 import sqlite3
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 
 import psycopg.errors
@@ -164,10 +164,8 @@ class TestLostConnection:
     """PostgreSQL ends a connection, as it does when it restarts."""
 
     @pytest.fixture
-    def engine(self, postgresql_databases: Databases) -> Iterator[Engine]:
-        engine = backends.create_engine(postgresql_databases.fresh())
-        yield engine
-        engine.dispose()
+    def engine(self, postgresql_databases: Databases) -> Engine:
+        return backends.create_engine(postgresql_databases.fresh())
 
     def test_is_replaced_for_a_read(self, engine: Engine) -> None:
         units = Database(engine)
@@ -186,13 +184,9 @@ class TestBusySQLite:
     """Another process holds SQLite's write lock."""
 
     @pytest.fixture
-    def engine(
-        self, sqlite_databases: Databases, monkeypatch: pytest.MonkeyPatch
-    ) -> Iterator[Engine]:
+    def engine(self, sqlite_databases: Databases, monkeypatch: pytest.MonkeyPatch) -> Engine:
         monkeypatch.setattr(backends, "BUSY_TIMEOUT", 0.001)
-        engine = backends.create_engine(sqlite_databases.fresh())
-        yield engine
-        engine.dispose()
+        return backends.create_engine(sqlite_databases.fresh())
 
     def test_is_a_conflict_for_a_writer(self, engine: Engine) -> None:
         units = Database(engine)
@@ -230,7 +224,6 @@ class TestSQLiteSettings:
         ):
             for connection in (first, second):
                 assert connection.exec_driver_sql(f"PRAGMA {pragma}").scalar_one() == value
-        engine.dispose()
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 from typing import Any
@@ -22,12 +22,10 @@ from tests.support.waiting import wait_until
 
 
 @pytest.fixture
-def engine(postgresql_databases: Databases) -> Iterator[Engine]:
+def engine(postgresql_databases: Databases) -> Engine:
     url = postgresql_databases.fresh()
     insert_students_and_courses(url)
-    engine = backends.create_engine(url)
-    yield engine
-    engine.dispose()
+    return backends.create_engine(url)
 
 
 @pytest.fixture
@@ -49,7 +47,6 @@ def waiting_statements(engine: Engine) -> int:
                 " WHERE datname = current_database() AND wait_event_type = 'Lock'"
             )
         )
-    other.dispose()
     return int(count or 0)
 
 
@@ -145,7 +142,6 @@ def test_what_a_client_has_locked_that_vanished_is_free_again(
         assert associate(enrollments, Deadline(3))[0].associations[0].created
 
         connection.invalidate()  # it is gone
-    vanished.dispose()
 
 
 def test_options_of_the_url_come_on_top_of_ours(engine: Engine) -> None:
@@ -156,7 +152,6 @@ def test_options_of_the_url_come_on_top_of_ours(engine: Engine) -> None:
             connection.scalar(text(f"SHOW {name}"))
             for name in ("statement_timeout", "idle_in_transaction_session_timeout")
         ]
-    configured.dispose()
 
     assert timeouts == ["7s", "2s"]
 
@@ -172,4 +167,3 @@ def test_a_busy_sqlite_is_waited_for_no_longer_than_the_deadline(
         with pytest.raises((Conflict, DeadlineExceeded)):
             associate(Enrollments(Database(engine)), Deadline(0.3))
         assert time.monotonic() - start < 0.8
-    engine.dispose()

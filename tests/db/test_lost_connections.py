@@ -3,7 +3,6 @@
 Whatever happens, what the caller is told is what the table says.
 """
 
-from collections.abc import Iterator
 from itertools import count
 from typing import Any
 
@@ -29,12 +28,10 @@ from tests.support.rows import insert_students_and_courses
 
 
 @pytest.fixture
-def engine(postgresql_databases: Databases) -> Iterator[Engine]:
+def engine(postgresql_databases: Databases) -> Engine:
     url = postgresql_databases.fresh()
     insert_students_and_courses(url)
-    engine = backends.create_engine(url)
-    yield engine
-    engine.dispose()
+    return backends.create_engine(url)
 
 
 @pytest.fixture

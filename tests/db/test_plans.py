@@ -119,7 +119,6 @@ def executed(url: URL, script: str) -> None:
     engine = backends.create_engine(url)
     with engine.connect() as connection, connection.begin():
         connection.execute(text(script))
-    engine.dispose()
 
 
 @pytest.fixture
@@ -129,7 +128,6 @@ def aside(filled: URL) -> Iterator[psycopg.ClientCursor]:
     connection: Any = engine.raw_connection()
     yield psycopg.ClientCursor(connection.driver_connection)
     connection.close()
-    engine.dispose()
 
 
 @each_call
@@ -197,7 +195,6 @@ def looked_at(call: Call, url: URL, look: Look) -> list[str]:
             found.extend(look(cursor.connection, statement, parameters))
 
     call.run(Enrollments(Database(engine)))
-    engine.dispose()
     return found
 
 

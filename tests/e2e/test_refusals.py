@@ -78,7 +78,6 @@ def test_a_schema_of_a_newer_version(refused: Refused, url: URL, command: list[s
     engine = backends.create_engine(url)
     with engine.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-    engine.dispose()
     flags = ["--database-url", spelled_out(url)]
 
     assert refused(*command, *flags) == (
@@ -107,7 +106,6 @@ def test_a_role_that_may_not_create_tables(
     role = f"reader_of_{url.database}"
     with engine.begin() as connection:
         connection.execute(text(f"CREATE ROLE {role} LOGIN"))
-    engine.dispose()
     flags = ["--database-url", spelled_out(url.set(username=role))]
 
     code, line = refused(*command, *flags)

@@ -65,7 +65,6 @@ def test_a_call_that_waits_for_the_database_does_not_keep_it_from_stopping(
         server.process.terminate()
 
         assert server.process.wait(timeout=10) == 0
-    engine.dispose()
 
 
 def test_idle_reflection_streams_keep_no_call_waiting(serve: Serve, populated: URL) -> None:
@@ -123,7 +122,6 @@ def test_a_schema_that_a_newer_version_made_is_served(serve: Serve, populated: U
     engine = backends.create_engine(populated)
     with engine.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-    engine.dispose()
 
     with serve(populated) as server, EnrollmentClient(server.address) as client:
         assert list(client.list_student_courses("ada")) == []
@@ -179,4 +177,3 @@ def test_a_server_that_is_ready_has_connected(serve: Serve, postgresql: URL) -> 
     with serve(postgresql), engine.connect() as connection:
         # One of those that answer calls, and the one that asks whether the database is there.
         assert connection.scalar(others) == 2
-    engine.dispose()

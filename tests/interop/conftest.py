@@ -45,7 +45,6 @@ def student(database: URL) -> str:
 def insert_students(database: URL, *student_ids: str) -> None:
     engine = backends.create_engine(database)
     Bulk(engine).upsert_students([(student_id, "Someone", None) for student_id in student_ids])
-    engine.dispose()
 
 
 @pytest.fixture(scope="session")

@@ -37,9 +37,7 @@ COURSES: list[tuple[str, str | None, str]] = [
 @pytest.fixture
 def engine(databases: Databases) -> Any:
     """A database with nothing in it."""
-    engine = backends.create_engine(databases.empty())
-    yield engine
-    engine.dispose()
+    return backends.create_engine(databases.empty())
 
 
 def go(engine: Engine, revision: str) -> None:
@@ -126,7 +124,6 @@ def test_a_database_that_could_not_serve_is_noticed(
         connection.execute(text(damage))
 
     assert named in "\n".join(schema.differences(engine))
-    engine.dispose()
 
 
 def test_another_collation_is_noticed(postgresql_databases: Databases) -> None:
@@ -135,7 +132,6 @@ def test_another_collation_is_noticed(postgresql_databases: Databases) -> None:
         connection.execute(text("ALTER TABLE courses ALTER COLUMN id TYPE varchar(128)"))
 
     assert "courses id" in "\n".join(schema.differences(engine))
-    engine.dispose()
 
 
 def test_lead_to_what_the_models_say(engine: Engine) -> None:
@@ -181,7 +177,6 @@ def test_run_by_several_at_once_happen_once(databases: Databases) -> None:
     assert [migration.wait(timeout=60) for migration in migrations] == [0, 0, 0]
     engine = backends.create_engine(url)
     assert schema.revisions(engine).at_head
-    engine.dispose()
 
 
 @pytest.mark.parametrize("start", [None, "0001", "0002"])

@@ -221,7 +221,6 @@ class TestList:
         assert course_ids(service) == ["chess"]
         page = service.get_student_courses("ada", page_size=1)
         assert (page.courses, page.next_after) == ((), "algebra")
-        engine.dispose()
 
 
 class TestRemove:

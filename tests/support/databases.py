@@ -86,7 +86,6 @@ def spelled_out(url: URL) -> str:
 def migrate(url: URL) -> None:
     engine = backends.create_engine(url)
     schema.migrate(engine)
-    engine.dispose()
 
 
 def terminate(url: URL, backend: int) -> None:
@@ -95,7 +94,6 @@ def terminate(url: URL, backend: int) -> None:
     with other.connect() as connection:
         # Waits, at most so many milliseconds, until it is gone.
         connection.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": backend})
-    other.dispose()
 
 
 @contextmanager
@@ -131,5 +129,4 @@ def waits_for_a_lock(url: URL) -> bool:
     with engine.connect() as connection:
         waiting = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
         count = connection.scalar(waiting)
-    engine.dispose()
     return bool(count)

@@ -19,4 +19,3 @@ def insert_students_and_courses(url: URL, *more_courses: str) -> None:
     bulk = Bulk(engine)
     bulk.upsert_students(STUDENTS)
     bulk.upsert_courses([*COURSES, *((course_id, None, course_id) for course_id in more_courses)])
-    engine.dispose()
