@@ -41,8 +41,7 @@ class Kind:
     """A kind of server."""
 
     name: str
-    module: str  # of this package
-    flags: Sequence[str] = ()
+    command: Sequence[str]  # where it has {url} and {counted}, those are put in
     http: bool = False
 
     @contextmanager
@@ -50,12 +49,7 @@ class Kind:
         """Have one serve the database at this URL."""
         with tempfile.TemporaryDirectory() as folder:
             counted = Counted(Path(folder) / "statements")
-            command = [sys.executable, "-m", self.module]
-            if self.http:
-                command += [url, str(counted.path)]
-            else:
-                command += [str(counted.path)] if self.module == "bench.counted" else []
-                command += ["serve", "--listen=127.0.0.1:0", f"--database-url={url}", *self.flags]
+            command = [part.format(url=url, counted=counted.path) for part in self.command]
             # It says on standard output at which address it is ready.
             with subprocess.Popen(
                 command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
@@ -68,10 +62,12 @@ class Kind:
                     process.terminate()
 
 
-BATCHES = Kind("batches", "bench.counted")
-ONE_BY_ONE = Kind("one by one", "bench.counted", ["--batch-size=1"])
-NOTHING = Kind("no database", "bench.nothing")
-FASTAPI = Kind("FastAPI", "bench.fastapi_server", http=True)
+PYTHON = (sys.executable, "-m")
+SERVE = ("serve", "--listen=127.0.0.1:0", "--database-url={url}")
+BATCHES = Kind("batches", [*PYTHON, "bench.counted", "{counted}", *SERVE])
+ONE_BY_ONE = Kind("one by one", [*BATCHES.command, "--batch-size=1"])
+NOTHING = Kind("no database", [*PYTHON, "bench.nothing", *SERVE])
+FASTAPI = Kind("FastAPI", [*PYTHON, "bench.fastapi_server", "{url}", "{counted}"], http=True)
 
 
 def fill(url: str, folder: Path) -> None:
