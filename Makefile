@@ -111,6 +111,18 @@ $(BIN)/installed: requirements/dev.txt $(SETUP)
 	@$(call link,.venv-bench)
 	@touch $@
 
+GO_LIBRARIES := /usr/share/gocode
+# What is generated goes where Go looks for the package enrollment/v1.
+GO_GENERATED := .venv-bench/go/src
+PROTO := enrollment/v1/enrollment.proto
+.venv-bench/bin/go-server: bench/go_server/main.go protos/$(PROTO) .venv-bench/bin/installed
+	mkdir -p $(GO_GENERATED)
+	protoc -Iprotos -I$$(echo .venv-bench/lib/python*/site-packages) \
+	  --go_out=$(GO_GENERATED) --go_opt=M$(PROTO)=enrollment/v1 \
+	  --go-grpc_out=$(GO_GENERATED) --go-grpc_opt=M$(PROTO)=enrollment/v1 $(PROTO)
+	GO111MODULE=off CGO_ENABLED=0 GOPATH=$(CURDIR)/.venv-bench/go:$(GO_LIBRARIES) \
+	  .venv-bench/bin/go build -o $@ $<
+
 .venv-server/bin/installed: requirements/server.txt
 	@$(call install,.venv-server,$<)
 	@touch $@
