@@ -43,7 +43,14 @@ soak: $(BIN)/installed $(CLIENTS) ## run the long runs at full length, some minu
 overload: $(BIN)/installed ## measure a server under ten times the callers it can take
 	$(BIN)/python -m bench.overload
 
-bench: .venv-bench/bin/installed ## measure the server beside others: an hour, and plots in docs/
+# Libraries for Go, and what generates code in it from the contract, are Debian's packages; the
+# compiler comes with the rest of .venv-bench.
+GO_PACKAGES := golang-google-grpc-dev golang-github-jackc-pgx-v4-dev \
+  golang-github-golang-protobuf-1-5-dev protoc-gen-go-1-5 protoc-gen-go-grpc
+GO_LIBRARIES := /usr/share/gocode
+GO_SERVER := $(if $(wildcard $(GO_LIBRARIES)/src/github.com/jackc/pgx/v4),.venv-bench/bin/go-server)
+bench: .venv-bench/bin/installed $(GO_SERVER) ## measure the server beside others: an hour, and plots in docs/
+	$(if $(GO_SERVER),,@echo without a server in Go: for that Debian has $(GO_PACKAGES))
 	.venv-bench/bin/python -m bench.compare --plots docs
 
 check: $(BIN)/installed ## format, lint, types, contract, what is generated, import rules
@@ -111,7 +118,6 @@ $(BIN)/installed: requirements/dev.txt $(SETUP)
 	@$(call link,.venv-bench)
 	@touch $@
 
-GO_LIBRARIES := /usr/share/gocode
 # What is generated goes where Go looks for the package enrollment/v1.
 GO_GENERATED := .venv-bench/go/src
 PROTO := enrollment/v1/enrollment.proto

@@ -2,9 +2,9 @@
 
 The server answers with batches, and one call at a time; beside it are the same server
 without a database, which is as fast as gRPC in Python gets, FastAPI with SQLAlchemy's ORM for
-the same endpoints over HTTP, and pgbench with the same statements. Each in turn and for some
-rounds; medians of the rounds. Callers run on this machine too: what means something is how
-the rows compare, not the figures themselves.
+the same endpoints over HTTP, and, on PostgreSQL, a server in Go if it was built, and pgbench with
+the same statements. Each in turn and for some rounds; medians of the rounds. Callers run on this
+machine too: what means something is how the rows compare, not the figures themselves.
 """
 
 import argparse
@@ -22,9 +22,20 @@ from sqlalchemy import text
 from tests.support.databases import spelled_out
 from tests.support.postgresql import postgresql_server
 
-from bench.load import UNKNOWN, Measured, lists, writes
+from bench.load import Measured, lists, writes
 from bench.pgbench import pgbench
-from bench.servers import BATCHES, FASTAPI, NOTHING, ONE_BY_ONE, Server, fill, fresh_pair
+from bench.servers import (
+    BATCHES,
+    FASTAPI,
+    GO,
+    GO_SERVER,
+    NOTHING,
+    ONE_BY_ONE,
+    UNKNOWN,
+    Server,
+    fill,
+    fresh_pair,
+)
 from enrollment_server.db.backends import autocommitting, create_engine, parse_url
 from enrollment_server.db.bulk import Bulk
 
@@ -33,7 +44,7 @@ CALLERS = (1, 8, 32, 128)
 SERVERS = (BATCHES, ONE_BY_ONE, NOTHING, FASTAPI)
 CLIENTS = 64  # of pgbench, at most: PostgreSQL takes no more connections than 100
 WARM_UP = 1  # seconds
-FASTEST = 8000  # calls a second that no server here reaches
+FASTEST = 8000  # writes a second that no server here reaches
 REMOVED = 20_000_000  # the first of the pairs that are there to be removed
 
 
@@ -75,9 +86,10 @@ class Bench:
         on_postgresql = self._url.startswith("postgresql")
         if on_postgresql:
             self._vacuum()
+        kinds = [*SERVERS, GO] if on_postgresql and GO_SERVER.exists() else SERVERS
         runs: dict[str, list[Measured]] = {}
         for _ in range(self._rounds):
-            for kind in SERVERS:
+            for kind in kinds:
                 with kind.serving(self._url) as server:
                     run = self._load(load, server, callers)
                     run(WARM_UP)

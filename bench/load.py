@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import grpc
 
-from bench.servers import STUDENTS, Server, fresh_pair
+from bench.servers import STUDENTS, UNKNOWN, Server, fresh_pair
 from enrollment.v1 import enrollment_pb2 as pb
 from enrollment.v1.enrollment_pb2_grpc import EnrollmentServiceStub
 
@@ -27,9 +27,6 @@ WRITERS = 2  # processes
 CHANNELS = 4  # of each writing process
 ASSOCIATED = 3  # courses in a call
 SERVICE = "enrollment.v1.EnrollmentService"
-
-
-UNKNOWN = float("nan")
 
 
 class Measured(NamedTuple):

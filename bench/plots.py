@@ -15,6 +15,7 @@ COLOURS = {
     "one by one": "tab:blue",
     "no database": "tab:grey",
     "FastAPI": "tab:orange",
+    "Go": "tab:cyan",
 }
 
 
@@ -30,6 +31,8 @@ def draw(rows: Sequence["Row"], folder: Path) -> None:
         for database, (rates, latencies) in zip(databases, grid, strict=True):
             for server, colour in COLOURS.items():
                 some = [r for r in of_load if (r.database, r.server) == (database, server)]
+                if not some:
+                    continue  # it was not built, or does not speak to this database
                 callers = [row.callers for row in some]
                 style = {"marker": "o", "color": colour, "label": server}
                 rates.plot(callers, [row.medians.rate for row in some], **style)

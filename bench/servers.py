@@ -14,7 +14,9 @@ import psutil
 from bench.statements import Counted
 
 SERVER = Path(sys.executable).parent / "enrollment-server"
+GO_SERVER = Path(sys.executable).parent / "go-server"  # where make could build it
 STUDENTS, COURSES, TAKEN = 20_000, 2_000, 5  # students, courses, courses of each student
+UNKNOWN = float("nan")  # what was not measured
 
 
 @dataclass(frozen=True)
@@ -24,16 +26,16 @@ class Server:
     address: str
     http: bool  # or else gRPC
     process: psutil.Process
-    counted: Counted
+    counted: Counted | None
 
     def cpu(self) -> float:
         """Seconds of processor time that it has used, with all of its threads."""
         times = self.process.cpu_times()
         return float(times.user + times.system)
 
-    def statements(self) -> int:
+    def statements(self) -> float:
         """How many statements it has run."""
-        return self.counted.read()
+        return self.counted.read() if self.counted else UNKNOWN
 
 
 @dataclass(frozen=True)
@@ -41,15 +43,21 @@ class Kind:
     """A kind of server."""
 
     name: str
-    command: Sequence[str]  # where it has {url} and {counted}, those are put in
+    command: Sequence[str]  # where it has {url}, {plain_url} and {counted}, those are put in
     http: bool = False
+    counts: bool = True  # its statements
 
     @contextmanager
     def serving(self, url: str) -> Iterator[Server]:
         """Have one serve the database at this URL."""
         with tempfile.TemporaryDirectory() as folder:
             counted = Counted(Path(folder) / "statements")
-            command = [part.format(url=url, counted=counted.path) for part in self.command]
+            values = {
+                "url": url,
+                "plain_url": url.replace("+psycopg", ""),  # only SQLAlchemy knows of drivers
+                "counted": counted.path,
+            }
+            command = [part.format(**values) for part in self.command]
             # It says on standard output at which address it is ready.
             with subprocess.Popen(
                 command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
@@ -57,7 +65,12 @@ class Kind:
                 assert process.stdout is not None
                 try:
                     address = process.stdout.readline().split()[-1]
-                    yield Server(address, self.http, psutil.Process(process.pid), counted)
+                    yield Server(
+                        address,
+                        self.http,
+                        psutil.Process(process.pid),
+                        counted if self.counts else None,
+                    )
                 finally:
                     process.terminate()
 
@@ -68,6 +81,7 @@ BATCHES = Kind("batches", [*PYTHON, "bench.counted", "{counted}", *SERVE])
 ONE_BY_ONE = Kind("one by one", [*BATCHES.command, "--batch-size=1"])
 NOTHING = Kind("no database", [*PYTHON, "bench.nothing", *SERVE])
 FASTAPI = Kind("FastAPI", [*PYTHON, "bench.fastapi_server", "{url}", "{counted}"], http=True)
+GO = Kind("Go", [str(GO_SERVER), "{plain_url}"], counts=False)
 
 
 def fill(url: str, folder: Path) -> None:
