@@ -1,17 +1,25 @@
 """Several servers behind one Envoy: calls go to those that can answer."""
 
+import signal
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from threading import Semaphore
 
+import pytest
 from scripts import gateway
 
+from tests.support.databases import Databases
 from tests.support.gateway import call, envoy
+from tests.support.places import BIN
 from tests.support.refusing import told_servers
-from tests.support.serving import free_address
+from tests.support.rows import insert_students_and_courses
+from tests.support.serving import free_address, serving_process
 from tests.support.waiting import wait_until
 
 CALLS = 20
+CALLERS = 64  # many calls are under way to a server that ends
 
 
 @contextmanager
@@ -61,6 +69,45 @@ def test_a_server_that_is_gone_is_not_missed() -> None:
         a.stop()
 
         assert answered_by(address) == {"b": CALLS}
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_no_call_is_lost_with_a_server_that_ends_under_load(
+    sqlite_databases: Databases, number: signal.Signals
+) -> None:
+    url = sqlite_databases.fresh()
+    insert_students_and_courses(url)
+    answered = Semaphore(0)
+
+    def make_calls(address: str) -> list[int]:
+        """The statuses."""
+        ada = "/students/ada/courses"
+        statuses = []
+        for _ in range(CALLS // 2):
+            for method, path, body in (
+                ("POST", ada, '{"course_ids": ["chess"]}'),
+                ("GET", ada, None),
+                ("DELETE", f"{ada}/chess?allow_missing=true", None),
+            ):
+                statuses.append(call(address, method, path, body).status)
+                answered.release()
+        return statuses
+
+    with ExitStack() as stack:
+        ends, stays = (
+            stack.enter_context(serving_process(BIN / "enrollment-server", url)) for _ in range(2)
+        )
+        config = gateway.local(free_address(), ends.address, stays.address)
+        address = stack.enter_context(envoy(config))
+        threads = stack.enter_context(ThreadPoolExecutor(CALLERS))
+        callers = [threads.submit(make_calls, address) for _ in range(CALLERS)]
+        for _ in range(CALLERS * 10):
+            assert answered.acquire(timeout=30)
+        ends.process.send_signal(number)
+
+        statuses = Counter(status for caller in callers for status in caller.result())
+
+    assert statuses.keys() == {200}
 
 
 def test_a_server_that_does_not_serve_gets_no_calls_until_it_does() -> None:
