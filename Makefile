@@ -101,7 +101,7 @@ dist: $(BIN)/installed ## build both wheels into dist/
 
 clean: ## remove what the targets made, except enrollment.db
 	rm -rf .venv .venv-* build client/build dist .mypy_cache .pytest_cache .ruff_cache \
-	  .import_linter_cache .hypothesis $(TYPESCRIPT)/node_modules
+	  .import_linter_cache .hypothesis .schemathesis $(TYPESCRIPT)/node_modules
 
 $(BIN)/installed: requirements/dev.txt $(SETUP)
 	@$(call install,.venv,$<)

@@ -120,7 +120,7 @@ def test_every_example_is_what_the_gateway_answers(example: Example, gateway: st
 
 
 def test_schemathesis_finds_no_deviation(gateway: str, folder: Path) -> None:
-    settings = Path(__file__).parent / "schemathesis.toml"
+    settings = ROOT / "schemathesis.toml"
     schemathesis: list[str | Path] = [BIN / "schemathesis", "--config-file", settings]
 
     run(*schemathesis, "run", OPENAPI, "--url", gateway, cwd=folder)  # it leaves files there

@@ -215,13 +215,15 @@ class TestBodies:
 
 
 class TestMethodsAndPaths:
-    @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE"])
+    @pytest.mark.parametrize(
+        "method", ["PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE", "QUERY"]
+    )
     def test_the_path_of_all_courses_names_its_methods(self, http: Call, method: str) -> None:
         answer = http(method, "/students/ada/courses")
 
         assert (answer.status, answer.headers["allow"]) == (405, "GET, POST")
 
-    @pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "POST", "HEAD", "OPTIONS"])
+    @pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "POST", "HEAD", "OPTIONS", "QUERY"])
     def test_so_does_that_of_one(self, http: Call, method: str) -> None:
         answer = http(method, "/students/ada/courses/chess")
 
@@ -233,6 +235,7 @@ class TestMethodsAndPaths:
     )
     def test_elsewhere_there_is_nothing(self, http: Call, path: str) -> None:
         assert told(http("GET", path)) == NOTHING_HERE
+        assert told(http("QUERY", path)) == NOTHING_HERE
 
     def test_methods_are_not_called_by_their_grpc_names(self, http: Call) -> None:
         path = "/enrollment.v1.EnrollmentService/ListStudentCourses"
