@@ -1,40 +1,12 @@
 """Requests of every form: none is answered as if it were the service that failed."""
 
-import json
-from typing import Protocol, TypeAlias
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from enrollment_server.settings import Limits
 from tests.gateway.conftest import Call
-from tests.support.gateway import Answer, call, raw
-
-# What a program goes by: HTTP, gRPC, reason, violations.
-Told: TypeAlias = tuple[int, str, str, dict[str, str]]
-
-NOTHING_HERE: Told = (404, "NOT_FOUND", "", {})
-
-
-def told(answer: Answer) -> Told:
-    refusal = answer.refusal
-    return answer.status, refusal.code, refusal.reason, refusal.violations
-
-
-def malformed(answer: Answer) -> dict[str, str]:
-    """The violations that the answer lists."""
-    status, code, reason, violations = told(answer)
-    assert (status, code, reason) == (400, "INVALID_ARGUMENT", "INVALID_REQUEST")
-    return violations
-
-
-def refused_by_envoy(answer: Answer) -> str:
-    """What it says: Envoy knows no field, and stops at the first violation."""
-    [(field, description)] = malformed(answer).items()
-    assert field == ""
-    assert answer.refusal.message == f"The request cannot be read: {description}"
-    return description
+from tests.gateway.told import NOTHING_HERE, malformed, refused_by_envoy, told
+from tests.support.gateway import call
 
 
 class TestIds:
@@ -103,7 +75,9 @@ class TestQueries:
     def test_an_id_comes_by_the_path_or_the_body_alone(
         self, http: Call, student: str, method: str, path: str, query: str
     ) -> None:
-        answer = http(method, f"/students/{student}/courses{path}?{query}", "{}")
+        body = "{}" if method == "POST" else None
+
+        answer = http(method, f"/students/{student}/courses{path}?{query}", body)
 
         assert refused_by_envoy(answer).startswith("Ids are no query parameters")
 
@@ -118,100 +92,6 @@ class TestQueries:
         page = http("GET", f"/students/{student}/courses?page_size=9&page_size=1").json
 
         assert len(page["courses"]) == 1
-
-
-class Post(Protocol):
-    """Sends a body to the courses of a student."""
-
-    def __call__(self, body: bytes | str, headers: dict[str, str] | None = None) -> Answer: ...
-
-
-class TestBodies:
-    @pytest.fixture
-    def post(self, http: Call, student: str) -> Post:
-        def post(body: bytes | str, headers: dict[str, str] | None = None) -> Answer:
-            return http("POST", f"/students/{student}/courses", body, headers)
-
-        return post
-
-    def test_everything_that_is_wrong_is_listed(self, http: Call) -> None:
-        answer = http("POST", "/students/a%2Fb/courses", '{"course_ids": ["", "chess", "a b"]}')
-
-        assert malformed(answer) == {
-            "student_id": "is not an id",
-            "course_ids[0]": "is required",
-            "course_ids[2]": "is not an id",
-        }
-
-    @pytest.mark.parametrize("body", ["", "{}", '{"course_ids": []}', '{"course_ids": null}'])
-    def test_courses_are_required(self, post: Post, body: str) -> None:
-        assert malformed(post(body)) == {"course_ids": "is required"}
-
-    @pytest.mark.parametrize(
-        ("body", "description"),
-        [
-            (b"nonsense", "Unexpected token."),
-            (b" ", "Unexpected end of string."),
-            (b'{"course_ids": ["chess"', "Unexpected end of string."),
-            (b'{"course_ids": ["chess"]}{}', "Parsing terminated before end of input."),
-            (b'{"course_ids": ["\xff"]}', "Encountered non UTF-8 code points."),
-            (b'{"course_ids": ["\\ud800"]}', "Missing low surrogate."),
-            (b"[]", ": Root element must be a message."),
-            (b"null", ": Root element must be a message."),
-            (b'{"course_ids": [1]}', "course_ids[0]: invalid value 1 for type TYPE_STRING"),
-            (b'{"course_ids": {"a": 1}}', ": invalid value Starting an object on a scalar field"),
-            (b'{"student_id": "bob"}', 'The binding value "s'),
-            (b'{"a":' + b"[" * 100_000, "Message too deep."),
-        ],
-        ids=lambda value: str(value[:30]),
-    )
-    def test_what_is_not_json_of_the_contract_is_refused(
-        self, post: Post, body: bytes, description: str
-    ) -> None:
-        assert refused_by_envoy(post(body)).startswith(description)
-
-    def test_unknown_names_are_ignored(self, post: Post) -> None:
-        assert post('{"course_ids": ["chess"], "semester": {"year": 2026}}').status == 200
-
-    def test_a_list_that_is_there_twice_is_one(self, post: Post) -> None:
-        answer = post('{"course_ids": ["chess"], "course_ids": ["algebra"]}')
-
-        assert [one["course_id"] for one in answer.json["associations"]] == ["chess", "algebra"]
-
-    def test_one_may_have_as_much_as_a_server_takes(self, post: Post) -> None:
-        most = Limits.request_size
-        body = json.dumps({"course_ids": ["chess"], "padding": ""}).encode()
-
-        assert post(body.replace(b'""', b'"%s"' % (b"x" * (most - len(body))))).status == 200
-        assert post(body + b" " * (most + 1 - len(body))).status == 413
-
-    @pytest.mark.parametrize(
-        "name", ["application/json; charset=utf-8", "Application/JSON", "application/json;"]
-    )
-    def test_json_may_say_so_in_any_way(self, post: Post, name: str) -> None:
-        assert post('{"course_ids": ["chess"]}', {"content-type": name}).status == 200
-
-    @pytest.mark.parametrize(
-        "name", ["text/plain", "application/x-www-form-urlencoded", "application/jsonl", ""]
-    )
-    def test_what_says_that_it_is_something_else_is_not_read(self, post: Post, name: str) -> None:
-        answer = post('{"course_ids": ["chess"]}', {"content-type": name})
-
-        assert (answer.status, answer.refusal.reason) == (415, "INVALID_REQUEST")
-
-    def test_nor_is_what_says_nothing(self, address: str, student: str) -> None:
-        head = f"POST /students/{student}/courses HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n"
-
-        assert raw(address, head.encode() + b"{}").status == 415
-
-    def test_one_may_come_in_chunks(self, address: str, student: str) -> None:
-        head = (
-            f"POST /students/{student}/courses HTTP/1.1\r\nhost: x\r\n"
-            "content-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n"
-        )
-        chunks = b'f\r\n{"course_ids": \r\na\r\n["chess"]}\r\n0\r\n\r\n'
-
-        assert raw(address, head.encode() + chunks).status == 200
 
 
 class TestMethodsAndPaths:
