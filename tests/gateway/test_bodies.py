@@ -66,6 +66,30 @@ class TestBodies:
     def test_unknown_names_are_ignored(self, post: Post) -> None:
         assert post('{"course_ids": ["chess"], "semester": {"year": 2026}}').status == 200
 
+    @pytest.mark.parametrize(
+        ("ids", "whose"),
+        [
+            ('"student_id": "bob"', None),
+            ('"student_id": "ada"', "ada"),
+            ('"studentId": "bob"', "ada"),
+            ('"studentId": "bob", "student_id": "ada"', "ada"),
+            ('"student_id": "bob", "student_id": "ada"', None),
+            ('"student_id": "ada", "student_id": "bob"', "bob"),
+            ('"student_id": "ada", "studentId": "bob"', "bob"),
+        ],
+    )
+    def test_it_is_the_student_of_the_path_unless_another_is_named_after_that(
+        self, http: Call, ids: str, whose: str | None
+    ) -> None:
+        http("POST", "/students/ada/courses", f'{{"course_ids": ["chess"], {ids}}}')
+
+        removed = {
+            student: http("DELETE", f"/students/{student}/courses/chess").status == 200
+            for student in ("ada", "bob")
+        }
+
+        assert removed == {"ada": whose == "ada", "bob": whose == "bob"}
+
     def test_a_list_that_is_there_twice_is_one(self, post: Post) -> None:
         answer = post('{"course_ids": ["chess"], "course_ids": ["algebra"]}')
 
