@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from tests.gateway.conftest import Call
 from tests.gateway.told import NOTHING_HERE, malformed, refused_by_envoy, told
-from tests.support.gateway import call
+from tests.support.gateway import call, raw
 
 
 class TestIds:
@@ -25,8 +25,9 @@ class TestIds:
     def test_bytes_that_are_no_utf_8_cannot_be_decoded(self, http: Call) -> None:
         assert malformed(http("GET", "/students/%FF/courses")) == {"": "cannot be decoded"}
 
-    def test_a_nul_is_in_no_path(self, http: Call) -> None:
-        assert refused_by_envoy(http("GET", "/students/a%00/courses")) == ""
+    @pytest.mark.parametrize("path", ["/students/a%00/courses", "/students/a#/courses", "/?x=#"])
+    def test_there_is_what_is_in_no_path(self, http: Call, path: str) -> None:
+        assert refused_by_envoy(http("GET", path)) == "The path has a NUL, or a #."
 
     @pytest.mark.parametrize("dots", [".", "..", "%2E", "%2e%2E"])
     def test_dots_make_other_paths(self, http: Call, student: str, dots: str) -> None:
@@ -121,6 +122,35 @@ class TestMethodsAndPaths:
         path = "/enrollment.v1.EnrollmentService/ListStudentCourses"
 
         assert told(http("POST", path, '{"student_id": "ada"}')) == NOTHING_HERE
+
+
+class TestWhatIsNoHttpHere:
+    @pytest.mark.parametrize(
+        "request_line", ["FOO /students/ada/courses", "get /students/ada/courses", "GET courses"]
+    )
+    def test_it_may_break_the_rules(self, address: str, request_line: str) -> None:
+        answer = raw(address, f"{request_line} HTTP/1.1\r\nhost: x\r\n\r\n".encode())
+
+        assert refused_by_envoy(answer).startswith("It breaks the rules of HTTP")
+
+    def test_it_may_name_no_host(self, address: str) -> None:
+        answer = raw(address, b"GET /students/ada/courses HTTP/1.1\r\n\r\n")
+
+        assert refused_by_envoy(answer) == "It names no host."
+
+    def test_it_may_be_of_another_age(self, address: str) -> None:
+        answer = raw(address, b"GET /students/ada/courses HTTP/1.0\r\n\r\n")
+
+        assert answer.status == 426
+        assert "It is HTTP/1.0" in answer.refusal.message
+
+    def test_it_may_want_to_be_something_else(self, http: Call) -> None:
+        websocket = {"connection": "upgrade", "upgrade": "websocket"}
+
+        answer = http("GET", "/students/ada/courses", headers=websocket)
+
+        assert answer.status == 403
+        assert "WebSocket" in answer.refusal.message
 
 
 class TestHeaders:

@@ -91,6 +91,7 @@ class Answer:
             assert detail["@type"] == f"{TYPE}BadRequest"
             violations = {one["field"]: one["description"] for one in detail["field_violations"]}
             assert len(violations) == len(detail["field_violations"])
+            assert all(violations.values())
         return Refusal(code, message, info["reason"], info["metadata"], violations)
 
 
