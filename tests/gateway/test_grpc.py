@@ -2,6 +2,7 @@
 
 import base64
 import re
+import socket
 import struct
 from collections.abc import Iterator
 from functools import partial
@@ -71,8 +72,9 @@ class TestGrpc:
         answer = http("GET", LIST, headers={"content-type": "application/grpc"})
 
         assert answer.headers["grpc-status"] == str(grpc.StatusCode.UNIMPLEMENTED.value[0])
+        assert answer.headers["grpc-message"] == "gRPC is spoken by POST alone."
 
-    def test_a_refusal_of_envoy_is_no_json(self) -> None:
+    def test_a_refusal_of_envoy_says_what_others_are_told(self) -> None:
         with (
             envoy(gateway.local(free_address(), free_address())) as address,
             EnrollmentClient(address, retry=None, timeout=5) as client,
@@ -80,7 +82,7 @@ class TestGrpc:
         ):
             list(client.list_student_courses("ada"))
 
-        assert "{" not in refusal.value.message
+        assert refusal.value.message == "No server answered; try again after a pause."
 
     def test_what_the_servers_do_not_have_they_say_so(self, address: str) -> None:
         with grpc.insecure_channel(address) as channel:
@@ -93,8 +95,7 @@ class TestGrpc:
     def test_a_deadline_of_the_callers_own_may_be_longer_than_what_others_have(self) -> None:
         with told_servers("") as [server]:
             config = gateway.local(free_address(), server.address)
-            [host] = gateway.connection_manager(config)["route_config"]["virtual_hosts"]
-            host["routes"][0]["route"]["max_stream_duration"]["max_stream_duration"] = "0.2s"
+            longest(config, "0.2s")
             with envoy(config) as address, grpc.insecure_channel(address) as channel:
                 method: Any = channel.unary_unary(LIST)
                 request = pb.ListStudentCoursesRequest(student_id="slow").SerializeToString()
@@ -106,6 +107,24 @@ class TestGrpc:
                 assert not patient.done()
                 server.release()
                 assert patient.result(timeout=10)
+
+    def test_a_server_that_is_frozen_has_until_the_deadline(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as frozen:
+            config = gateway.local(free_address(), f"127.0.0.1:{frozen.getsockname()[1]}")
+            longest(config, "0.2s")
+            with envoy(config) as address, grpc.insecure_channel(address) as channel:
+                method: Any = channel.unary_unary(LIST)
+                with pytest.raises(grpc.RpcError) as error:
+                    method(b"")
+
+        assert error.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+        assert error.value.details() == "The deadline passed; it is not known what was done."
+
+
+def longest(config: gateway.Config, duration: str) -> None:
+    """Give calls without a deadline so long."""
+    [host] = gateway.connection_manager(config)["route_config"]["virtual_hosts"]
+    host["routes"][0]["route"]["max_stream_duration"]["max_stream_duration"] = duration
 
 
 class TestGrpcWeb:
@@ -130,6 +149,11 @@ class TestGrpcWeb:
         assert trailers["grpc-status"] == "5"
         status = Status.FromString(base64.b64decode(trailers["grpc-status-details-bin"] + "=="))
         assert status.message == "There is no student nobody."
+
+    def test_it_is_no_json(self, http: Call) -> None:
+        answer = http("POST", LIST, "{}", {"content-type": "application/grpc-web+json"})
+
+        assert (answer.status, answer.refusal.code) == (404, "NOT_FOUND")
 
     def test_what_one_server_refuses_another_answers(self) -> None:
         request = pb.ListStudentCoursesRequest(student_id="ada")
