@@ -63,6 +63,19 @@ class TestBodies:
     ) -> None:
         assert refused_by_envoy(post(body)).startswith(description)
 
+    @pytest.mark.parametrize(
+        "body",
+        [
+            "{'course_ids': ['chess']}",
+            '{course_ids: ["chess"]}',
+            '{"course_ids": ["chess",],}',
+            '{"course_ids": "chess"}',
+            '{"course_ids": [["chess"], null]}',
+        ],
+    )
+    def test_what_is_nearly_json_is_read(self, post: Post, body: str) -> None:
+        assert [one["course_id"] for one in post(body).json["associations"]] == ["chess"]
+
     def test_unknown_names_are_ignored(self, post: Post) -> None:
         assert post('{"course_ids": ["chess"], "semester": {"year": 2026}}').status == 200
 

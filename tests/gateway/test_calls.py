@@ -49,6 +49,13 @@ def test_what_is_associated_is_answered_and_listed(http: Call, student: str) -> 
     }
 
 
+def test_an_answer_says_nothing_of_grpc(http: Call, student: str) -> None:
+    answer = http("GET", f"/students/{student}/courses")
+
+    assert answer.status == 200
+    assert [name for name in answer.headers if name.startswith("grpc-")] == []
+
+
 def test_a_request_may_be_repeated(http: Call, student: str) -> None:
     assert associate(http, student, "chess") == ["OUTCOME_CREATED"]
 

@@ -34,6 +34,12 @@ class TestIds:
         assert told(http("GET", f"/students/{dots}/courses")) == NOTHING_HERE
         assert told(http("DELETE", f"/students/{dots}/courses/chess")) == NOTHING_HERE
 
+    @pytest.mark.parametrize("dot", [".", "%2E"])
+    def test_a_dot_for_a_course_is_the_path_of_all(self, http: Call, dot: str) -> None:
+        answer = http("DELETE", f"/students/ada/courses/{dot}")
+
+        assert (answer.status, answer.headers["allow"]) == (405, "GET, POST")
+
 
 class TestQueries:
     @pytest.mark.parametrize(
@@ -81,6 +87,12 @@ class TestQueries:
         answer = http(method, f"/students/{student}/courses{path}?{query}", body)
 
         assert refused_by_envoy(answer).startswith("Ids are no query parameters")
+
+    @pytest.mark.parametrize("query", ["", "&", "page_size", "size", "=1"])
+    def test_what_has_no_name_or_no_value_is_ignored(
+        self, http: Call, student: str, query: str
+    ) -> None:
+        assert http("GET", f"/students/{student}/courses?{query}").status == 200
 
     def test_values_may_be_encoded_and_speak_of_ids(self, http: Call, student: str) -> None:
         answer = http("GET", f"/students/{student}/courses?page_size=%32&page_token=student_id%3D")
