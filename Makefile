@@ -15,9 +15,10 @@ run: enrollment.db ## serve a sample database on 127.0.0.1:50051
 	@cat examples/calls.txt
 	@exec $(BIN)/enrollment-server serve --database-url sqlite:///enrollment.db --migrate
 
+LISTEN := 127.0.0.1:8080
 gateway: $(BIN)/installed .venv-gateway/bin/installed enrollment.db ## the same by HTTP, through Envoy, on 127.0.0.1:8080
 	@cat examples/http.txt
-	@exec $(BIN)/python scripts/gateway.py
+	@exec $(BIN)/python scripts/gateway.py --listen $(LISTEN)
 
 clients: $(BIN)/installed .venv-interop/bin/installed ## install what the reference calls with: grpcurl, the Python client
 

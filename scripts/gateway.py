@@ -96,7 +96,7 @@ async def serve(listen: str, database_url: str) -> None:
     running: dict[str, Process] = {}
     with tempfile.TemporaryDirectory() as folder:
         try:
-            here = ("--listen", "127.0.0.1:0", "--database-url", database_url)
+            here = ("--listen", "127.0.0.1:0", "--database-url", database_url, "--migrate")
             server = running["enrollment-server"] = await start(SERVER, "serve", *here, stdout=PIPE)
             config = Path(folder) / "envoy.yaml"
             config.write_text(yaml.safe_dump(local(listen, await where_ready(server))))

@@ -17,11 +17,12 @@ from typing import IO
 
 import psutil
 import pytest
+from scripts import gateway
 from sqlalchemy import URL
 
 from tests.support.databases import Databases, locked, spelled_out
 from tests.support.gateway import call
-from tests.support.places import ROOT
+from tests.support.places import BIN, ROOT, copy_source
 from tests.support.sample import sample_database
 from tests.support.serving import free_address
 from tests.support.waiting import wait_until
@@ -184,6 +185,38 @@ def test_a_port_that_is_taken_is_named() -> None:
 
     assert (result.returncode, result.stdout) == (1, "")
     assert result.stderr == f"cannot listen on {address}: Address already in use\n"
+
+
+def test_a_database_of_an_older_version_is_migrated(
+    sqlite_databases: Databases, folder: Path
+) -> None:
+    with running(folder, sqlite_databases.empty()) as one:
+        assert call(one.address, "GET", COURSES).refusal.reason == "STUDENT_NOT_FOUND"
+
+
+def test_make_gateway_makes_the_database_and_serves_it_until_ctrl_c(folder: Path) -> None:
+    source = copy_source(folder / "source")
+    installed = {".venv": BIN.parent, ".venv-gateway": gateway.ENVOY_VENV}
+    for name, place in installed.items():
+        (source / name).symlink_to(place)
+    as_they_are = [f"--old-file={name}/bin/installed" for name in installed]
+    address = free_address()
+    with subprocess.Popen(
+        ["make", *as_they_are, "gateway", f"LISTEN={address}"],
+        cwd=source,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as make:
+        assert make.stdout is not None
+        try:
+            assert f"the gateway is ready on http://{address}\n" in make.stdout
+            assert call(address, "GET", COURSES).status == 200
+        finally:
+            os.killpg(make.pid, signal.SIGINT)
+
+    with pytest.raises(ConnectionRefusedError):
+        call(address, "GET", COURSES)
 
 
 def test_without_a_database_it_does_not_start(folder: Path) -> None:
