@@ -1,18 +1,23 @@
 """Every refusal by HTTP, as the table in docs/http.md has it."""
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeAlias
 
 import pytest
 from scripts import gateway
 
+from tests.support.databases import Databases, locked
 from tests.support.gateway import JSON, Answer, call, envoy, raw
-from tests.support.places import ROOT
+from tests.support.places import BIN, ROOT
 from tests.support.refusing import told_servers
-from tests.support.serving import free_address
+from tests.support.rows import insert_students_and_courses
+from tests.support.serving import free_address, serving_process
 from tests.support.statuses import Refusal
+from tests.support.waiting import wait_until
 
 Row: TypeAlias = tuple[int, str, str]  # HTTP, gRPC, reason
 
@@ -98,6 +103,27 @@ def test_a_refusal_is_as_the_table_has_it(gateways: Gateways, row: Row) -> None:
     answer = CASES[row](gateways)
 
     assert (answer.status, answer.refusal.code, answer.refusal.reason) == row
+
+
+def test_a_server_that_is_overloaded_says_so(sqlite_databases: Databases) -> None:
+    """A real one, which is given more than it takes while nothing can be answered."""
+    url = sqlite_databases.fresh()
+    insert_students_and_courses(url)
+    flags = ("--threads", "1", "--queue", "1")
+    with (
+        serving_process(BIN / "enrollment-server", url, *flags) as server,
+        envoy(gateway.local(free_address(), server.address)) as address,
+        ThreadPoolExecutor(10) as threads,
+    ):
+        with locked(url):
+            calls = [
+                threads.submit(call, address, "POST", ADA, '{"course_ids": ["chess"]}')
+                for _ in range(10)
+            ]
+            wait_until(lambda: sum(one.done() for one in calls) == 8)
+        answers = Counter(one.result().status for one in calls)
+
+    assert answers == {429: 8, 200: 2}
 
 
 def test_the_table_has_each_once_and_no_other() -> None:

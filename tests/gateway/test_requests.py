@@ -182,6 +182,16 @@ class TestHeaders:
 
         assert answer.status == 200
 
+    def test_there_may_be_a_hundred(self, http: Call, student: str) -> None:
+        path = f"/students/{student}/courses"
+        many = {f"h{number}": "x" for number in range(98)}  # besides host and accept-encoding
+
+        assert http("GET", path, headers=many).status == 200
+        assert http("GET", path, headers={**many, "one-more": "x"}).status == 431
+
+    def test_they_have_to_come_in_time(self, address: str) -> None:
+        assert raw(address, b"GET / HTTP/1.1\r\nhost: x\r\n").status == 408
+
     def test_what_envoy_takes_the_server_takes(self, http: Call, student: str) -> None:
         """It counts more for a header than Envoy does, and it is sent the path twice."""
         many = {f"h{number:02}": "x" for number in range(90)}
