@@ -42,17 +42,18 @@ OF_ANY_CALL = (
     OwnRefusal(
         *("INVALID_REQUEST", "INVALID_ARGUMENT", 403),
         meaning="The connection is to become another, such as a WebSocket.",
-        message="",
+        message="No connection becomes another here, such as a WebSocket.",
     ),
     OwnRefusal(
         *("", "DEADLINE_EXCEEDED", 408),
-        meaning="The request took more than 30 seconds to come. Nothing was done.",
+        meaning="The headers took more than 5 seconds to come, or the request more than 30."
+        " Nothing was done.",
         message="The request took too long to come; nothing was done.",
     ),
     OwnRefusal(
         *("INVALID_REQUEST", "INVALID_ARGUMENT", 426),
         meaning="The request is HTTP/1.0.",
-        message="Upgrade Required",
+        message="It is HTTP/1.0; HTTP/1.1 and HTTP/2 are spoken here.",
     ),
     OwnRefusal(
         *("", "RESOURCE_EXHAUSTED", 431),
