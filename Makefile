@@ -38,8 +38,8 @@ test: $(BIN)/installed $(CLIENTS) .venv-gateway/bin/installed ## run every test,
 test-oldest: .venv-oldest/bin/installed $(CLIENTS) ## the same on the oldest versions allowed
 	.venv-oldest/bin/$(TWO_AT_A_TIME) --ignore tests/docs --ignore tests/gateway
 
-soak: $(BIN)/installed $(CLIENTS) ## run the long runs at full length, some minutes each
-	$(BIN)/pytest tests/conformance tests/interop --soak
+soak: $(BIN)/installed ## run the long runs at full length, some minutes each
+	$(BIN)/pytest tests/conformance --soak
 
 overload: $(BIN)/installed ## measure a server under ten times the callers it can take
 	$(BIN)/python -m bench.overload
