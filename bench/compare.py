@@ -44,7 +44,7 @@ CALLERS = (1, 8, 32, 128)
 SERVERS = (BATCHES, ONE_BY_ONE, NOTHING, FASTAPI)
 CLIENTS = 64  # of pgbench, at most: PostgreSQL takes no more connections than 100
 WARM_UP = 1  # seconds
-FASTEST = 8000  # writes a second that no server here reaches
+FASTEST = 16_000  # writes a second that no server here reaches
 REMOVED = 20_000_000  # the first of the pairs that are there to be removed
 
 
