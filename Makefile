@@ -50,7 +50,7 @@ GO_PACKAGES := golang-google-grpc-dev golang-github-jackc-pgx-v4-dev \
   golang-github-golang-protobuf-1-5-dev protoc-gen-go-1-5 protoc-gen-go-grpc
 GO_LIBRARIES := /usr/share/gocode
 GO_SERVER := $(if $(wildcard $(GO_LIBRARIES)/src/github.com/jackc/pgx/v4),.venv-bench/bin/go-server)
-bench: .venv-bench/bin/installed $(GO_SERVER) ## measure the server beside others: an hour, and plots in docs/
+bench: .venv-bench/bin/installed $(GO_SERVER) ## measure the server beside others: up to two hours, and plots in docs/
 	$(if $(GO_SERVER),,@echo without a server in Go: for that Debian has $(GO_PACKAGES))
 	.venv-bench/bin/python -m bench.compare --plots docs
 
