@@ -50,6 +50,18 @@ def test_an_error_of_the_driver_tells_the_statement_and_not_its_parameters(
     assert list(execute(connection, "SELECT 1"))  # it is as good as before
 
 
+def test_an_error_of_another_kind_is_what_it_is(engine: Engine, connection: Connection) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError
+
+    event.listen(engine, "before_cursor_execute", fail)
+    with pytest.raises(ZeroDivisionError):
+        execute(connection, "SELECT 1")
+    event.remove(engine, "before_cursor_execute", fail)
+
+    assert list(execute(connection, "SELECT 1"))
+
+
 def test_listeners_hear_of_it(engine: Engine, connection: Connection) -> None:
     heard = []
     event.listen(engine, "before_cursor_execute", lambda *what: heard.append(("before", what[2])))
