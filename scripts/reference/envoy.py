@@ -1,4 +1,4 @@
-"""What the gateway refuses by itself, and in which words: tests ask it."""
+"""What the gateway refuses by itself, and in which words: tests/gateway asks it."""
 
 from dataclasses import dataclass
 

@@ -1,50 +1,45 @@
 """Every refusal by HTTP, as the table in docs/http.md has it."""
 
 import json
+import socket
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import pytest
 from scripts import gateway
+from scripts.reference.envoy import OF_A_BODY, OF_ANY_CALL, REQUEST_ID, OwnRefusal
 
 from tests.support.databases import Databases, locked
-from tests.support.gateway import JSON, Answer, call, envoy, raw
-from tests.support.places import BIN, ROOT
+from tests.support.gateway import JSON, TABLE, Answer, Row, call, envoy, raw
+from tests.support.places import BIN
 from tests.support.refusing import told_servers
 from tests.support.rows import insert_students_and_courses
 from tests.support.serving import free_address, serving_process
 from tests.support.statuses import Refusal
 from tests.support.waiting import wait_until
 
-Row: TypeAlias = tuple[int, str, str]  # HTTP, gRPC, reason
-
-TABLE = [
-    tuple(cell.strip() for cell in line.split("|")[1:4])
-    for line in (ROOT / "docs" / "http.md").read_text().splitlines()
-    if line.startswith(("| 4", "| 5"))
-]
-
 
 @dataclass(frozen=True)
 class Gateways:
-    """Addresses of Envoys: before a real server, before one that is told, before none."""
+    """Addresses of Envoys: before a server that is real, told, silent, and before none."""
 
     real: str
     told: str
+    silent: str
     deserted: str
 
 
 @pytest.fixture(scope="module")
 def gateways(address: str) -> Iterator[Gateways]:
-    with told_servers("") as [server]:
+    with told_servers("") as [server], socket.create_server(("127.0.0.1", 0)) as listener:
         hasty = gateway.local(free_address(), server.address)
         gateway.connection_manager(hasty)["request_timeout"] = "0.2s"
-        deserted = gateway.local(free_address(), free_address())
-        with envoy(hasty) as told, envoy(deserted) as without:
-            yield Gateways(address, told, without)
+        patient = gateway.local(free_address(), f"127.0.0.1:{listener.getsockname()[1]}")
+        alone = gateway.local(free_address(), free_address())
+        with envoy(hasty) as told, envoy(patient) as silent, envoy(alone) as deserted:
+            yield Gateways(address, told, silent, deserted)
 
 
 def told(student: str, **headers: str) -> Callable[[Gateways], Answer]:
@@ -89,12 +84,19 @@ CASES: dict[Row, Callable[[Gateways], Answer]] = {
     (429, "RESOURCE_EXHAUSTED", "OVERLOADED"): told("Overloaded"),
     (431, "RESOURCE_EXHAUSTED", ""): real("GET", ADA, cookie="x" * 12 * 1024),
     (500, "INTERNAL", "INTERNAL"): told("RuntimeError"),
-    (500, "INTERNAL", ""): told("long"),
+    (500, "INTERNAL", ""): told("long", x_request_id=REQUEST_ID),
     (503, "UNAVAILABLE", "DATABASE_UNAVAILABLE"): told("DatabaseUnavailable"),
     (503, "UNAVAILABLE", "SHUTTING_DOWN"): told("ShuttingDown"),
     (503, "UNAVAILABLE", ""): lambda to: call(to.deserted, "GET", ADA),
     (504, "DEADLINE_EXCEEDED", "DEADLINE_EXCEEDED"): told("DeadlineExceeded"),
     (504, "DEADLINE_EXCEEDED", ""): told("slow", grpc_timeout="200m"),
+}
+# A server that is slow may notice the deadline before Envoy does, and has words of its own.
+WORDED: dict[Row, Callable[[Gateways], Answer]] = {
+    **CASES,
+    (504, "DEADLINE_EXCEEDED", ""): lambda to: call(
+        to.silent, "GET", ADA, headers={"grpc-timeout": "200m"}
+    ),
 }
 
 
@@ -103,6 +105,15 @@ def test_a_refusal_is_as_the_table_has_it(gateways: Gateways, row: Row) -> None:
     answer = CASES[row](gateways)
 
     assert (answer.status, answer.refusal.code, answer.refusal.reason) == row
+
+
+@pytest.mark.parametrize("refusal", [*OF_ANY_CALL, *OF_A_BODY], ids=lambda one: one.http)
+def test_one_of_the_gateway_is_worded_as_it_is_shown(
+    gateways: Gateways, refusal: OwnRefusal
+) -> None:
+    answer = WORDED[refusal.http, refusal.code, refusal.name](gateways)
+
+    assert (answer.status, answer.json) == (refusal.http, refusal.body)
 
 
 def test_a_server_that_is_overloaded_says_so(sqlite_databases: Databases) -> None:
@@ -127,7 +138,7 @@ def test_a_server_that_is_overloaded_says_so(sqlite_databases: Databases) -> Non
 
 
 def test_the_table_has_each_once_and_no_other() -> None:
-    assert sorted(TABLE) == sorted((str(status), code, reason) for status, code, reason in CASES)
+    assert sorted(TABLE) == sorted(CASES)
 
 
 class TestDetails:

@@ -1,6 +1,7 @@
 """A real Envoy, and calls by HTTP."""
 
 import json
+import re
 import socket
 import ssl
 import subprocess
@@ -10,18 +11,29 @@ from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from http.client import HTTPConnection, HTTPResponse, HTTPSConnection
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import grpc
 import yaml
 from scripts.gateway import ENVOY, ENVOY_FLAGS, Config
 
+from tests.support.places import ROOT
 from tests.support.statuses import Refusal
 from tests.support.waiting import wait_until
 
 JSON = "application/json"
 TYPE = "type.googleapis.com/google.rpc."
 CODES = {code.value[0]: code.name for code in grpc.StatusCode}
+
+Row: TypeAlias = tuple[int, str, str]  # HTTP, gRPC, reason
+
+# The refusals, as docs/http.md lists them.
+TABLE: list[Row] = [
+    (int(status), code.strip(), reason.strip())
+    for status, code, reason in re.findall(
+        r"^\| ([45]\d\d) \|(.*?)\|(.*?)\|", (ROOT / "docs" / "http.md").read_text(), re.MULTILINE
+    )
+]
 
 
 def envoy(config: Config, log: Path | None = None) -> AbstractContextManager[str]:
